@@ -1,0 +1,59 @@
+/* main.c -- the table of subcommands. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+#ifndef SUNDER_VERSION
+#define SUNDER_VERSION "0.1.0"
+#endif
+
+static const struct command commands[] = {
+    {0},
+};
+
+static int help(FILE *f)
+{
+    fprintf(f,
+            "sunder breaks exactly the link, direction, command or moment you name.\n\n"
+            "usage: sunder COMMAND [OPTION]...\n\n");
+    for (const struct command *c = commands; c->name; c++)
+        fprintf(f, "  %-10s %s\n", c->name, c->help);
+    fprintf(
+        f,
+        "\n`sunder COMMAND --help` says more. Start with:\n\n  sunder exercise stale\n");
+    return f == stderr ? STATUS_USAGE : STATUS_MET;
+}
+
+static int unknown(const char *word)
+{
+    const char *names[sizeof commands / sizeof *commands] = {0};
+    const char *near;
+
+    for (size_t i = 0; commands[i].name; i++)
+        names[i] = commands[i].name;
+    near = err_nearest(word, names);
+    fprintf(stderr, "sunder: unknown command '%.40s'\n", word);
+    if (near)
+        fprintf(stderr, "hint: did you mean '%s'?\n", near);
+    else
+        fprintf(stderr, "hint: `sunder --help` lists them\n");
+    return STATUS_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2)
+        return help(stderr);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0)
+        return help(stdout);
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("sunder %s\n", SUNDER_VERSION);
+        return STATUS_MET;
+    }
+    for (const struct command *c = commands; c->name; c++)
+        if (strcmp(c->name, argv[1]) == 0)
+            return c->run(argc - 1, argv + 1);
+    return unknown(argv[1]);
+}
