@@ -3,12 +3,14 @@
 #include <string.h>
 
 #include "cli.h"
+#include "commands.h"
 
 #ifndef SUNDER_VERSION
 #define SUNDER_VERSION "0.1.0"
 #endif
 
 static const struct command commands[] = {
+    {"faults", "the catalogue of faults and their parameters", cmd_faults},
     {0},
 };
 

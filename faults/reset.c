@@ -1,0 +1,37 @@
+/* reset.c -- end the connection with a reset (RST) at what matches.
+ *
+ * Both peers get ECONNRESET, as when a host has crashed and come back. With keep, the
+ * last they read is the beginning of a frame.
+ */
+#include "fault.h"
+
+struct reset {
+    uint64_t keep;
+};
+
+static const struct param params[] = {
+    {"keep", PARAM_BYTES, offsetof(struct reset, keep), 0, SIZE_MAX / 2, "0", NULL,
+     "bytes of the frame to forward first"},
+    {0},
+};
+
+static void on_frame(const void *conf, void *state, const struct unit *u,
+                     struct verdict *v)
+{
+    const struct reset *c = conf;
+
+    (void)state;
+    (void)u;
+    verdict_cut(v, (size_t)c->keep);
+    verdict_close(v, CLOSE_RST);
+}
+
+const struct fault fault_reset = {
+    .name = "reset",
+    .help = "reset the connection at what matches",
+    .example = "reset keep=7",
+    .lane = LANE_REQUESTS,
+    .params = params,
+    .conf_size = sizeof(struct reset),
+    .on_frame = on_frame,
+};

@@ -1,0 +1,82 @@
+/* rule.h -- where + when + how often + which fault + for how long: one sentence.
+ *
+ *   rule  := [name ':'] 'on' links [lane] ['when' cond+] [often+] 'do' fault
+ *            [value] [param=value...] ['for' time]
+ *   links := who '->' who | who '<->' who
+ *   who   := a name, a glob, a list a,b, or one of: * master replica sentinel client
+ *   lane  := requests | replies | both
+ *   cond  := role=client|replication|sentinel|pubsub|monitor|opaque
+ *            command=SET,GET  key=user:*
+ *   often := chance=5%  nth=10  every=10  first=3  after=100
+ *
+ * The same grammar wherever a rule can be written. A rule is immutable once parsed and
+ * shared by reference count.
+ */
+#ifndef RULE_H
+#define RULE_H
+
+#include "err.h"
+#include "fault.h"
+
+#define RULE_NAME_MAX 64
+#define RULE_TEXT_MAX 1024 /* a longer sentence is refused */
+#define RULE_COMMANDS 16
+
+/* What a connection turned out to be, learned from its bytes. */
+enum role {
+    ROLE_CLIENT,
+    ROLE_REPLICATION,
+    ROLE_SENTINEL,
+    ROLE_PUBSUB,
+    ROLE_MONITOR,
+    ROLE_OPAQUE,
+    ROLE_COUNT,
+    ROLE_ANY = ROLE_COUNT, /* in rules only */
+};
+
+extern const char *const role_names[]; /* by enum role; ends with NULL */
+
+struct rule {
+    char         name[RULE_NAME_MAX]; /* "" until the plan names it */
+    char         from[RULE_NAME_MAX], to[RULE_NAME_MAX];
+    bool         both_ways; /* '<->' */
+    enum lane_id lane;      /* resolved: never "the fault's natural one" */
+    bool         lane_given;
+
+    /* Conditions; each absent one is true. */
+    enum role role; /* ROLE_ANY */
+    unsigned  commands;
+    char      command[RULE_COMMANDS][32]; /* upper case */
+    char      key[RESP_WORD_MAX];         /* glob on the first argument; "" = any */
+
+    /* How often, counted per session over the frames that meet the conditions:
+     * skip `after` of them; of the rest only the nth, only the first `first`, only each
+     * `every`-th; then draw. 0 = not given. */
+    double   chance; /* 1 when not given */
+    uint64_t nth, every, first, after;
+
+    const struct fault *fault;
+    void               *conf; /* fault->conf_size bytes, owned */
+    nsec                life; /* 'for'; NSEC_NEVER when not given */
+
+    uint64_t id; /* rng_hash of the name if one was given, else of the sentence */
+    unsigned refs;
+};
+
+/* 0 and a rule with one reference, or -EINVAL and *e with a column. */
+int rule_parse(const char *sentence, struct rule **out, struct err *e) MUST_CHECK;
+
+struct rule *rule_ref(struct rule *r);
+void         rule_unref(struct rule **r); /* sets *r to NULL; NULL is fine */
+
+/* The sentence that reads back as this rule; defaults are left out. Answers buf. */
+const char *rule_print(const struct rule *r, char *buf, size_t size);
+
+/* Only its fault and parameters: "latency 50ms jitter=10ms". Answers buf. */
+const char *rule_print_fault(const struct rule *r, char *buf, size_t size);
+
+/* Does the rule look at requests (command, key)? On lane replies such a rule needs to
+ * know which request a reply answers. */
+bool rule_needs_request(const struct rule *r);
+
+#endif

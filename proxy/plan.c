@@ -1,0 +1,185 @@
+/* plan.c -- see plan.h. A plan is small and changes rarely: it is copied whole. */
+#include "plan.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct plan *plan_new(uint64_t serial, size_t room)
+{
+    struct plan *p = calloc(1, sizeof *p + room * sizeof p->entry[0]);
+
+    if (p) {
+        p->serial = serial;
+        p->refs = 1;
+    }
+    return p;
+}
+
+struct plan *plan_empty(void)
+{
+    struct plan *p = plan_new(0, 0);
+
+    assert(p != NULL);
+    return p;
+}
+
+struct plan *plan_ref(struct plan *p)
+{
+    p->refs++;
+    return p;
+}
+
+void plan_unref(struct plan **p)
+{
+    struct plan *gone = *p;
+
+    *p = NULL;
+    if (gone == NULL || --gone->refs > 0)
+        return;
+    for (size_t i = 0; i < gone->n; i++)
+        rule_unref(&gone->entry[i].rule);
+    free(gone);
+}
+
+static void keep(struct plan *p, const struct plan_entry *e)
+{
+    rule_ref(e->rule);
+    p->entry[p->n++] = *e;
+}
+
+static bool taken(const struct plan *p, const char *name)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (strcmp(p->entry[i].rule->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The lowest number that is free. Draws do not follow the name: see rule.h, id. */
+static void name_it(const struct plan *p, struct rule *r)
+{
+    for (size_t i = 1; r->name[0] == '\0' || taken(p, r->name); i++)
+        snprintf(r->name, sizeof r->name, "rule-%zu", i);
+}
+
+static int free_slot(const struct plan *p)
+{
+    uint64_t used = 0;
+
+    for (size_t i = 0; i < p->n; i++)
+        if (p->entry[i].slot >= 0)
+            used |= UINT64_C(1) << p->entry[i].slot;
+    for (int slot = 0; slot < PLAN_SLOTS; slot++)
+        if (!(used >> slot & 1))
+            return slot;
+    return -1;
+}
+
+static int refuse_name(const struct rule *r, struct err *e)
+{
+    err_set(e, -EEXIST, "there is a rule named '%s'", r->name);
+    err_hint(e, "remove it first, or take another name");
+    return -EEXIST;
+}
+
+static int refuse_slot(struct err *e)
+{
+    err_set(e, -ENOSPC, "more than %d rules with conditions on the request", PLAN_SLOTS);
+    err_hint(e, "name several commands in one rule: command=SET,DEL");
+    return -ENOSPC;
+}
+
+int plan_with(const struct plan *old, struct rule *r, nsec now, struct plan **out,
+              struct err *e)
+{
+    struct plan_entry *last;
+    struct plan *p;
+    int slot = rule_needs_request(r) ? free_slot(old) : -1;
+
+    if (r->name[0] && taken(old, r->name))
+        return refuse_name(r, e);
+    if (rule_needs_request(r) && slot < 0)
+        return refuse_slot(e);
+    p = plan_new(old->serial + 1, old->n + 1);
+    if (p == NULL)
+        return err_set(e, -ENOMEM, "out of memory");
+    for (size_t i = 0; i < old->n; i++)
+        keep(p, &old->entry[i]);
+    if (r->name[0] == '\0')
+        name_it(old, r);
+    last = &p->entry[p->n++];
+    *last = (struct plan_entry){r, p->serial, slot, nsec_add(now, r->life)};
+    *out = p;
+    return 0;
+}
+
+static size_t matching(const struct plan *p, const char *glob)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n; i++)
+        n += fnmatch(glob, p->entry[i].rule->name, 0) == 0;
+    return n;
+}
+
+/* Which rules there are, for somebody who named one that there is not. */
+static int refuse_glob(const struct plan *p, const char *glob, struct err *e)
+{
+    char names[ERR_MAX] = "";
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n && n < sizeof names; i++)
+        n += (size_t)snprintf(names + n, sizeof names - n, " %s", p->entry[i].rule->name);
+    err_set(e, -ENOENT, "no rule is named '%.70s'", glob);
+    if (p->n)
+        err_hint(e, "there is%s", names);
+    else
+        err_hint(e, "there are no rules");
+    return -ENOENT;
+}
+
+int plan_without(const struct plan *old, const char *glob, struct plan **out,
+                 struct err *e)
+{
+    size_t gone = matching(old, glob);
+    struct plan *p;
+
+    if (gone == 0)
+        return refuse_glob(old, glob, e);
+    p = plan_new(old->serial, old->n - gone);
+    if (p == NULL)
+        return err_set(e, -ENOMEM, "out of memory");
+    for (size_t i = 0; i < old->n; i++)
+        if (fnmatch(glob, old->entry[i].rule->name, 0) != 0)
+            keep(p, &old->entry[i]);
+    *out = p;
+    return 0;
+}
+
+struct plan *plan_expire(const struct plan *old, nsec now)
+{
+    struct plan *p;
+
+    if (plan_due(old) > now || plan_due(old) == NSEC_NEVER)
+        return NULL;
+    p = plan_new(old->serial, old->n);
+    assert(p != NULL);
+    for (size_t i = 0; i < old->n; i++)
+        if (old->entry[i].until > now)
+            keep(p, &old->entry[i]);
+    return p;
+}
+
+nsec plan_due(const struct plan *p)
+{
+    nsec due = NSEC_NEVER;
+
+    for (size_t i = 0; i < p->n; i++)
+        if (p->entry[i].until < due)
+            due = p->entry[i].until;
+    return due;
+}

@@ -1,0 +1,139 @@
+/* test_latency.c -- what waits, and for how long. */
+#include "drive.h"
+
+static void a_frame_waits_exactly_its_time(void **s)
+{
+    struct drive d;
+
+    (void)s;
+    drive_open(&d, "latency 50ms");
+    drive_same((struct verdict){.delay = MSEC(50), .cut = SIZE_MAX}, drive_frame(&d));
+    drive_close(&d);
+    drive_open(&d, "latency 1us");
+    drive_same((struct verdict){.delay = USEC(1), .cut = SIZE_MAX}, drive_frame(&d));
+    drive_close(&d);
+    drive_open(&d, "latency 0");
+    drive_same(VERDICT_PASS, drive_frame(&d));
+    drive_close(&d);
+}
+
+static void two_latencies_add_up(void **s)
+{
+    struct verdict v = VERDICT_PASS;
+    struct drive d;
+
+    (void)s;
+    drive_open(&d, "latency 50ms");
+    v.delay = MSEC(1);
+    d.rule->fault->on_frame(d.rule->conf, d.state, &(struct unit){0}, &v);
+    assert_int_equal(MSEC(51), v.delay);
+    verdict_hold(&v);
+    d.rule->fault->on_frame(d.rule->conf, d.state, &(struct unit){0}, &v);
+    assert_true(v.delay == NSEC_NEVER);
+    drive_close(&d);
+}
+
+static void uniform_jitter_fills_its_range_and_keeps_the_mean(void **s)
+{
+    nsec least = NSEC_NEVER, most = 0, sum = 0;
+    struct drive d;
+
+    (void)s;
+    drive_open(&d, "latency 50ms jitter=10ms");
+    for (int i = 0; i < 20000; i++) {
+        nsec delay = drive_frame(&d).delay;
+
+        least = delay < least ? delay : least;
+        most = delay > most ? delay : most;
+        sum += delay;
+    }
+    assert_in_range(least, MSEC(40), MSEC(40) + USEC(50));
+    assert_in_range(most, MSEC(60) - USEC(50), MSEC(60));
+    assert_in_range(sum / 20000, MSEC(50) - USEC(200), MSEC(50) + USEC(200));
+    drive_close(&d);
+}
+
+static void normal_jitter_has_its_deviation(void **s)
+{
+    nsec sum = 0;
+    int within = 0;
+    struct drive d;
+
+    (void)s;
+    drive_open(&d, "latency 50ms jitter=10ms dist=normal");
+    for (int i = 0; i < 20000; i++) {
+        nsec delay = drive_frame(&d).delay;
+
+        within += delay >= MSEC(40) && delay <= MSEC(60);
+        sum += delay;
+    }
+    assert_in_range(within, 20000 * 66 / 100, 20000 * 70 / 100);
+    assert_in_range(sum / 20000, MSEC(50) - USEC(300), MSEC(50) + USEC(300));
+    drive_close(&d);
+}
+
+static void a_draw_below_zero_is_zero(void **s)
+{
+    static const char *const wide[] = {"latency 1ms jitter=1h",
+                                       "latency 0 jitter=10ms dist=normal"};
+    struct drive d;
+
+    (void)s;
+    for (int i = 0; i < 2; i++) {
+        int zero = 0;
+
+        drive_open(&d, wide[i]);
+        for (int k = 0; k < 1000; k++) {
+            nsec delay = drive_frame(&d).delay;
+
+            zero += delay == 0;
+            assert_true(delay <= 2 * SEC(3600));
+        }
+        assert_in_range(zero, 400, 600);
+        drive_close(&d);
+    }
+}
+
+static void the_same_frame_draws_the_same(void **s)
+{
+    struct drive a, b;
+
+    (void)s;
+    drive_open(&a, "latency 50ms jitter=10ms");
+    drive_open(&b, "latency 50ms jitter=10ms");
+    assert_int_equal(drive_frame(&a).delay, drive_frame(&b).delay);
+    assert_true(drive_frame(&a).delay != drive_frame(&a).delay);
+    drive_close(&a);
+    drive_close(&b);
+}
+
+static void what_is_no_delay_is_refused_with_the_range(void **s)
+{
+    struct err e;
+
+    (void)s;
+    drive_refused("latency", &e);
+    assert_string_equal("latency needs its time", e.text);
+    drive_refused("latency 61m", &e);
+    assert_string_equal("time=61m is out of range", e.text);
+    assert_string_equal("0 to 1h", e.hint);
+    drive_refused("latency 1ms jitter=2h", &e);
+    drive_refused("latency -1ms", &e);
+    drive_refused("latency 1ms dist=pareto", &e);
+    assert_string_equal("uniform or normal", e.hint);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_frame_waits_exactly_its_time),
+        cmocka_unit_test(two_latencies_add_up),
+        cmocka_unit_test(uniform_jitter_fills_its_range_and_keeps_the_mean),
+        cmocka_unit_test(normal_jitter_has_its_deviation),
+        cmocka_unit_test(a_draw_below_zero_is_zero),
+        cmocka_unit_test(the_same_frame_draws_the_same),
+        cmocka_unit_test(what_is_no_delay_is_refused_with_the_range),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
