@@ -1,0 +1,101 @@
+/* dialog.h -- one session as a function of bytes and time: two lanes, what each knows of
+ * the other, and the rules in force.
+ *
+ *     dialog_feed -> resp_next -> track -> rules -> verdict -> queue -> dialog_next
+ *
+ * A dialog knows no socket, loop or clock. session.c drives it with libuv, a test drives
+ * it with string literals and a clock that is a variable. With no rule matching, the
+ * bytes that leave a lane are the bytes that came, in order, whatever they are.
+ */
+#ifndef DIALOG_H
+#define DIALOG_H
+
+#include "match.h"
+#include "plan.h"
+#include "queue.h"
+#include "track.h"
+
+/* One verdict of one rule that was not "let it pass". */
+struct decision {
+    const struct rule    *rule;
+    const struct dialog  *dialog;
+    enum lane_id          lane;
+    uint64_t              frame;   /* ordinal on its lane, from 1 */
+    const char           *command; /* of the frame, or of the request it answers; or "" */
+    const struct verdict *orders;  /* this rule's part of the verdict */
+    nsec                  now;
+};
+
+/* What all dialogs of a proxy share. Zero it, fill in the first part. */
+struct core {
+    uint64_t    seed;
+    uint64_t    lane_limit; /* bytes of memory one lane may hold */
+    struct pool pool;       /* .limit: all of them together */
+
+    /* Told of every decision; may be NULL. */
+    void (*decided)(void *arg, const struct decision *d);
+    void *arg;
+
+    uint64_t bytes[2], frames[2]; /* by lane, ever */
+    uint64_t decisions, opaque, pairing_lost;
+
+    struct scan *spare; /* private: scanners for reuse */
+};
+
+void core_release(struct core *c); /* after the last dialog of it is gone */
+
+/* What a seat remembers of a rule is private to seats.c. */
+struct seat;
+
+struct lane {
+    struct queue   queue;
+    struct scan   *scan; /* NULL between two frames */
+    struct seat   *seat; /* rules that apply here, in plan order */
+    unsigned       seats;
+    bool           opaque;  /* never or no longer RESP: every run is a frame */
+    bool           acting;  /* some rule acts on the frame under way */
+    bool           begun;   /* bytes of this frame have left before its head was known */
+    uint64_t       frames;  /* seen, the one under way included */
+    struct verdict verdict; /* in force for the rest of this frame */
+    uint64_t       by;      /* the rule that delays it most; 0 = none */
+};
+
+struct dialog {
+    struct core        *core;
+    const struct party *from, *to;
+    uint64_t            link;    /* rng_hash of "from->to" */
+    uint64_t            ordinal; /* of this session on its link, from 1 */
+    struct plan        *plan;
+    struct track        track;
+    struct lane         lane[2]; /* by enum lane_id */
+};
+
+void dialog_init(struct dialog *d, struct core *core, const struct party *from,
+                 const struct party *to, uint64_t ordinal, struct plan *plan);
+void dialog_release(struct dialog *d);
+
+/* Bytes from the source of a lane, or its end. They stay borrowed until dialog_settle:
+ * send what dialog_next offers, then settle, then reuse the buffer. 0 or -ENOMEM. */
+int dialog_feed(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
+                size_t n) MUST_CHECK;
+int dialog_end(struct dialog *d, enum lane_id lane, nsec now,
+               enum queue_end how) MUST_CHECK;
+int dialog_settle(struct dialog *d, enum lane_id lane) MUST_CHECK;
+
+/* As queue_next, queue_sent and queue_due. */
+enum queue_do dialog_next(const struct dialog *d, enum lane_id lane, nsec now,
+                          struct iovec *iov, size_t *n);
+void          dialog_sent(struct dialog *d, enum lane_id lane, nsec now, size_t bytes);
+nsec          dialog_due(const struct dialog *d, enum lane_id lane);
+
+/* Bytes that may be read for this lane now; 0 = stop reading. A lane that holds nothing
+ * may always take DIALOG_READ_MIN, so that sessions cannot starve one another. */
+#define DIALOG_READ_MIN ((size_t)16384)
+size_t dialog_room(const struct dialog *d, enum lane_id lane);
+
+/* Take up a plan, or the same plan after a role or a party has changed. What waits
+ * because of a rule that is gone becomes due at once; no byte is lost. -ENOMEM leaves
+ * the old plan in force. */
+int dialog_replan(struct dialog *d, struct plan *plan, nsec now) MUST_CHECK;
+
+#endif

@@ -1,0 +1,34 @@
+/* seats.h -- the rules that apply to one lane, and what each has done there so far.
+ *
+ * A seat lives as long as its rule applies to the session: counts and fault state
+ * survive a change of other rules, and vanish with their own.
+ */
+#ifndef SEATS_H
+#define SEATS_H
+
+#include "dialog.h"
+
+/* Seat the rules of d->plan that apply to the lane now, taking over what `old` seats
+ * (of the same lane) remember. 0 or -ENOMEM, and then the lane is as it was. */
+int  seats_take(struct dialog *d, enum lane_id lane, const struct plan *plan) MUST_CHECK;
+void seats_release(struct lane *l);
+bool seats_have(const struct lane *l, uint64_t serial);
+
+/* A frame begins: which rules act on it, and what do they order? Sets l->verdict and
+ * l->by. frame is NULL on a lane that is not RESP. mark is what the request left that
+ * this frame answers; NULL on lane requests. */
+void seats_judge(struct dialog *d, enum lane_id lane, nsec now, const struct resp *frame,
+                 const struct track_mark *mark);
+
+/* The frame under way is none of the rules' business. */
+void seats_pass(struct lane *l);
+
+/* The verdict on the next run of the frame; answers how long that run is, <= n. */
+size_t seats_judge_bytes(struct dialog *d, enum lane_id lane, nsec now,
+                         const struct resp *frame, size_t n, struct verdict *v,
+                         uint64_t *by);
+
+/* What lane replies needs to remember of a request: which of its rules it meets. */
+void seats_mark(const struct dialog *d, const struct resp *request, struct track_mark *m);
+
+#endif

@@ -1,0 +1,56 @@
+/* track.h -- which request does each reply answer, and what has the session become?
+ *
+ * A bounded list of the requests that await an answer, run-length coded: a pipeline of
+ * a million GETs is one entry. Knows pipelining, MULTI, the SUBSCRIBE family, RESP3
+ * push, MONITOR, CLIENT REPLY, HELLO, RESET, blocking commands and inline ones (Redis:
+ * networking.c, pubsub.c; redis.io/docs/reference/protocol-spec). When it can no longer
+ * know, it says so once and stops guessing.
+ *
+ * Pure: shown the heads of frames in the order they pass.
+ */
+#ifndef TRACK_H
+#define TRACK_H
+
+#include "resp.h"
+#include "rule.h"
+
+#define TRACK_ENTRIES 65536 /* of the run-length coded list */
+#define TRACK_COMMAND 16    /* bytes of a command kept for the journal */
+
+/* What a request asks the reply lane to remember of it. */
+struct track_mark {
+    uint64_t mask;                   /* slots of rules whose conditions it meets */
+    uint64_t serial;                 /* of the plan it was judged by */
+    char     command[TRACK_COMMAND]; /* "" unless mask is set */
+};
+
+struct track {
+    enum role role;
+    uint8_t   resp;        /* 2 or 3, as agreed by HELLO */
+    bool      in_multi;    /* the next request is inside MULTI */
+    bool      lost;        /* pairing is lost: track_reply answers UNKNOWN for good */
+    bool      replicating; /* PSYNC or SYNC was seen: replies are no longer RESP */
+
+    /* Private to track.c. */
+    bool                silent, skip_next, monitoring;
+    uint32_t            channels, patterns, shards; /* subscriptions confirmed */
+    uint32_t            size, first, n;             /* ring */
+    struct track_entry *ring;                       /* allocated when first needed */
+};
+
+void track_init(struct track *t);
+void track_release(struct track *t);
+
+/* The head of a request is known. */
+void track_request(struct track *t, const struct resp *head, const struct track_mark *m);
+
+enum track_answer {
+    ANSWERS, /* *m says what the request left; it is the reply to it */
+    UNASKED, /* a push, a pub/sub message, a MONITOR line, a farewell */
+    UNKNOWN, /* pairing is lost */
+};
+
+enum track_answer track_reply(struct track *t, const struct resp *head,
+                              struct track_mark *m);
+
+#endif
