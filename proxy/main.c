@@ -10,6 +10,7 @@
 #endif
 
 static const struct command commands[] = {
+    {"proxy", "stand in front of Redis nodes and break what the rules say", cmd_proxy},
     {"faults", "the catalogue of faults and their parameters", cmd_faults},
     {0},
 };

@@ -1,0 +1,111 @@
+/* shell.h -- the insides of a running proxy, shared by proxy.c, listener.c, session.c
+ * and nobody else.
+ *
+ *   proxy -- owns --> nodes (a listener each), links, the plan, the core
+ *     \-- list of --> sessions (each frees itself when its last handle is closed)
+ */
+#ifndef SHELL_H
+#define SHELL_H
+
+#include <uv.h>
+
+#include "config.h"
+#include "dialog.h"
+#include "journal.h"
+#include "proxy.h"
+#include "wake.h"
+
+struct node;
+struct session;
+
+/* An ordered pair of parties. */
+struct link {
+    const struct party *from, *to;
+    uint64_t            sessions; /* ever: the ordinal of the newest */
+    uint64_t            live;
+    uint64_t            replicating; /* of them, with role replication */
+};
+
+struct listener {
+    struct node     *node;
+    int              fd; /* -1 while closed */
+    uv_poll_t        poll;
+    struct wake_node retry;     /* after EMFILE, or to see whether the upstream is back */
+    bool             polling;   /* the poll handle exists */
+    bool             paused;    /* does not accept for now */
+    bool             said;      /* and the log knows */
+    bool             down;      /* closed because the upstream refuses */
+    struct sockaddr_storage at; /* what it is bound to */
+    socklen_t               at_len;
+};
+
+struct node {
+    struct party    party;
+    struct proxy   *proxy;
+    struct addr     upstream;
+    struct listener listener;
+    bool            warned; /* that a bound, not a delay, shapes its traffic */
+    struct link    *link;   /* by dialer: nodes, clients, and last everyone else */
+};
+
+struct dialer { /* a range of source addresses and whose it is */
+    struct addr_range range;
+    size_t            who; /* index into a node's link[] */
+};
+
+struct proxy {
+    uv_loop_t         *loop;
+    struct core        core;
+    struct wake        wake;
+    struct wake_node   expiry;  /* the next rule whose time is over */
+    struct wake_node   feed;    /* sessions that wait for room in the pool */
+    struct wake_node   drain;   /* when closing: patience is over */
+    struct wake_node   flush;   /* the journal, soon after it was written to */
+    struct journal    *journal; /* or NULL */
+    struct plan       *plan;
+    struct node       *node;
+    size_t             nodes;
+    struct party      *client; /* named clients, and last "client" itself */
+    size_t             clients;
+    struct dialer     *dialer;
+    size_t             dialers;
+    struct session    *sessions; /* doubly linked */
+    struct session    *starved;  /* wait for room in the pool, in no order */
+    uint64_t           session_limit, next_id;
+    nsec               connect_timeout;
+    enum when_down     when_down;
+    struct proxy_stats stats; /* the parts that no one else counts */
+    unsigned           open;  /* handles and sessions that must be gone to close */
+    bool               closing, replan;
+    void (*done)(void *arg);
+    void    *arg;
+    uint8_t *buffer; /* SHELL_READ bytes: every read of the loop lands here */
+};
+
+#define SHELL_READ ((size_t)262144)
+
+/* proxy.c */
+struct link *proxy_link(struct proxy *p, struct node *n, const struct sockaddr *peer);
+void         proxy_unhold(struct proxy *p);       /* one of `open` is gone */
+void         proxy_room(struct proxy *p);         /* bytes have left the pool */
+void         proxy_session_gone(struct proxy *p); /* a descriptor pair is free again */
+void         proxy_replicating(struct proxy *p, struct link *l); /* roles may change */
+
+/* listener.c */
+int  listener_open(struct listener *l, struct node *n, const struct addr *at,
+                   struct err *e) MUST_CHECK;
+void listener_close(struct listener *l);
+void listener_resume(struct listener *l);        /* descriptors may be free again */
+void listener_upstream_down(struct listener *l); /* the upstream refuses */
+
+/* session.c */
+void session_start(struct proxy *p, struct node *n, int fd, const struct sockaddr *peer);
+void session_replan(struct session *s, nsec now);
+void session_turn(struct session *s, nsec now);
+void session_close(struct session *s, enum close_how how);
+
+/* The list of all sessions, and of those that are starved: session.c keeps the links. */
+struct session *session_next(const struct session *s);
+void            session_feed_starved(struct proxy *p, nsec now);
+
+#endif

@@ -1,0 +1,241 @@
+/* cmd_proxy.c -- `sunder proxy`: flags and files in, a running proxy, signals. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "commands.h"
+#include "log.h"
+#include "proxy.h"
+
+struct flags {
+    const char *config, *journal, *when_down, *log;
+    struct texts listen, upstream, rule;
+    uint64_t seed, lane, total, sessions;
+    nsec connect, drain;
+    bool check, precise;
+};
+
+struct run {
+    uv_loop_t loop;
+    uv_signal_t sig[3]; /* SIGINT, SIGTERM, SIGUSR1 */
+    struct proxy *proxy;
+    nsec drain;
+    bool stopping;
+};
+
+#define UNSET UINT64_MAX
+
+static struct flags flags;
+
+static const struct opt opts[] = {
+    {"listen", 'l', OPT_TEXTS, &flags.listen, "ADDR",
+     "accept here; may be repeated, a node each"},
+    {"upstream", 'u', OPT_TEXTS, &flags.upstream, "ADDR", "and forward to this server"},
+    {"config", 'c', OPT_TEXT, &flags.config, "FILE",
+     "nodes, clients, rules from YAML or JSON"},
+    {"rule", 'r', OPT_TEXTS, &flags.rule, "SENTENCE",
+     "put a rule in force; may be repeated"},
+    {"check", 0, OPT_FLAG, &flags.check, NULL, "say whether all this is sound, and exit"},
+    {"seed", 0, OPT_COUNT, &flags.seed, "N", "make every draw repeatable"},
+    {"journal", 'j', OPT_TEXT, &flags.journal, "FILE", "write down every decision"},
+    {"precise", 0, OPT_FLAG, &flags.precise, NULL,
+     "delays exact to 10 us, at the cost of CPU"},
+    {"when-down", 0, OPT_TEXT, &flags.when_down, "reset|refuse",
+     "while the upstream refuses: reset dialers, or do not listen"},
+    {"connect-timeout", 0, OPT_TIME, &flags.connect, "TIME",
+     "for the upstream to answer"},
+    {"drain-timeout", 0, OPT_TIME, &flags.drain, "TIME",
+     "for sessions to end after SIGTERM"},
+    {"lane-limit", 0, OPT_BYTES, &flags.lane, "BYTES",
+     "memory of one direction of a session"},
+    {"total-limit", 0, OPT_BYTES, &flags.total, "BYTES",
+     "memory of all sessions together"},
+    {"sessions", 0, OPT_COUNT, &flags.sessions, "N",
+     "accept no more than so many at once"},
+    {"log-level", 0, OPT_TEXT, &flags.log, "LEVEL", "error, warn, info or debug"},
+    {0},
+};
+
+static const struct usage usage = {
+    "proxy",
+    "[--config FILE | --listen ADDR --upstream ADDR] [--rule SENTENCE]...",
+    "Stand in front of Redis and Sentinel nodes and break exactly what the rules say.\n"
+    "Logs go to standard error. SIGTERM drains, a second one ends at once; SIGUSR1\n"
+    "logs a line of counters.",
+    "sunder proxy --listen 127.0.0.1:16379 --upstream 127.0.0.1:6379 "
+    "--rule 'on client -> * when command=GET do latency 20ms'",
+    opts,
+};
+
+/* The seed is logged, so that a run without one can be repeated too. */
+static uint64_t draw_seed(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return ((uint64_t)t.tv_nsec << 20 ^ (uint64_t)t.tv_sec ^ (uint64_t)getpid()) %
+           1000000000;
+}
+
+static int apply_limits(struct config *c, struct err *e)
+{
+    if (flags.seed != UNSET) {
+        c->seed = flags.seed;
+        c->seed_given = true;
+    }
+    if (flags.lane != UNSET)
+        c->lane_limit = flags.lane;
+    if (flags.total != UNSET)
+        c->total_limit = flags.total;
+    if (flags.sessions != UNSET)
+        c->session_limit = flags.sessions;
+    if (flags.connect != UNSET)
+        c->connect_timeout = flags.connect;
+    if (flags.precise)
+        c->precise = true;
+    if (flags.when_down && strcmp(flags.when_down, "refuse") == 0)
+        c->when_down = WHEN_DOWN_REFUSE;
+    else if (flags.when_down && strcmp(flags.when_down, "reset") != 0)
+        return err_set(e, -EINVAL, "--when-down is 'reset' or 'refuse', not '%.20s'",
+                       flags.when_down);
+    if (c->lane_limit < 65536 || c->total_limit < c->lane_limit ||
+        c->session_limit == 0) {
+        err_set(e, -EINVAL, "limits out of range");
+        err_hint(
+            e,
+            "a lane takes at least 64kb, all together at least one lane, sessions >= 1");
+        return -EINVAL;
+    }
+    if (flags.journal) {
+        free(c->journal);
+        c->journal = strdup(flags.journal);
+    }
+    return 0;
+}
+
+static int build_config(struct config *c, struct err *e)
+{
+    int err = flags.config ? config_load(c, flags.config, e) : 0;
+
+    if (err == 0 && flags.listen.n != flags.upstream.n) {
+        err = err_set(e, -EINVAL, "%zu --listen but %zu --upstream", flags.listen.n,
+                      flags.upstream.n);
+        err_hint(e, "each --listen goes with the --upstream of the same place");
+    }
+    for (size_t i = 0; i < flags.listen.n && err == 0; i++)
+        err = config_add_node(c, NULL, flags.listen.item[i], flags.upstream.item[i], e);
+    for (size_t i = 0; i < flags.rule.n && err == 0; i++)
+        err = config_add_rule(c, flags.rule.item[i], e);
+    if (err == 0)
+        err = apply_limits(c, e);
+    if (err == 0)
+        err = config_check(c, e);
+    if (err == 0 && !c->seed_given)
+        c->seed = draw_seed();
+    return err;
+}
+
+static void log_stats(const struct proxy *p)
+{
+    struct proxy_stats s;
+
+    proxy_stats(p, &s);
+    log_info("stats",
+             "sessions=%" PRIu64 " accepted=%" PRIu64 " refused=%" PRIu64
+             " bytes_requests=%" PRIu64 " bytes_replies=%" PRIu64
+             " frames_requests=%" PRIu64 " frames_replies=%" PRIu64 " held=%" PRIu64
+             " held_max=%" PRIu64 " paused=%" PRIu64 " paused_ms=%.3f opaque=%" PRIu64
+             " pairing_lost=%" PRIu64 " decisions=%" PRIu64,
+             s.sessions, s.accepted, s.refused, s.bytes[0], s.bytes[1], s.frames[0],
+             s.frames[1], s.held, s.held_max, s.paused, (double)s.paused_time / 1e6,
+             s.opaque, s.pairing_lost, s.decisions);
+}
+
+static void on_done(void *arg)
+{
+    struct run *r = arg;
+
+    r->proxy = NULL;
+    for (size_t i = 0; i < 3; i++)
+        uv_close((uv_handle_t *)&r->sig[i], NULL);
+}
+
+static void on_signal(uv_signal_t *sig, int signum)
+{
+    struct run *r = sig->data;
+
+    if (r->proxy == NULL)
+        return;
+    if (signum == SIGUSR1) {
+        log_stats(r->proxy);
+        return;
+    }
+    log_info("stop", "signal=%s drain=%.3fs", signum == SIGINT ? "SIGINT" : "SIGTERM",
+             r->stopping ? 0.0 : (double)r->drain / 1e9);
+    log_stats(r->proxy);
+    proxy_close(r->proxy, r->stopping || signum == SIGINT ? 0 : r->drain, on_done, r);
+    r->stopping = true;
+}
+
+static int serve(const struct config *c, struct err *e)
+{
+    static const int signals[3] = {SIGINT, SIGTERM, SIGUSR1};
+    struct run r = {.drain = flags.drain};
+    int err = uv_loop_init(&r.loop);
+
+    if (err)
+        return err_set(e, err, "cannot start: %s", uv_strerror(err));
+    err = proxy_open(&r.loop, c, &r.proxy, e);
+    for (size_t i = 0; i < 3 && err == 0; i++) {
+        (void)uv_signal_init(&r.loop, &r.sig[i]);
+        r.sig[i].data = &r;
+        (void)uv_signal_start(&r.sig[i], on_signal, signals[i]);
+    }
+    if (err == 0)
+        log_info("ready", "nodes=%zu rules=%zu seed=%" PRIu64, c->nnodes, c->nrules,
+                 c->seed);
+    (void)uv_run(&r.loop, UV_RUN_DEFAULT);
+    if (uv_loop_close(&r.loop) != 0)
+        abort(); /* a handle of ours is still open: our bug */
+    return err;
+}
+
+int cmd_proxy(int argc, char **argv)
+{
+    struct config c;
+    struct err e = {0};
+    int status, first;
+
+    flags = (struct flags){.seed = UNSET,
+                           .lane = UNSET,
+                           .total = UNSET,
+                           .sessions = UNSET,
+                           .connect = UNSET,
+                           .drain = SEC(5),
+                           .log = getenv("LOG_LEVEL")};
+    first = cli_parse(&usage, argc, argv, &status);
+    if (first < 0)
+        return status;
+    if (first < argc)
+        return cli_usage(&usage, "unexpected word '%s'", argv[first]);
+    if (flags.log && log_level_parse(flags.log, &log_level, &e) < 0)
+        return cli_fail(&usage, STATUS_USAGE, &e);
+    (void)signal(SIGPIPE, SIG_IGN);
+    config_init(&c);
+    if (build_config(&c, &e) < 0)
+        status = cli_fail(&usage, e.code == -ENOENT ? STATUS_ENVIRONMENT : STATUS_USAGE,
+                          &e);
+    else if (flags.check)
+        status = printf("sound: %zu nodes, %zu rules\n", c.nnodes, c.nrules) < 0;
+    else
+        status = serve(&c, &e) < 0 ? cli_fail(&usage, STATUS_ENVIRONMENT, &e)
+                                   : STATUS_MET;
+    config_release(&c);
+    return status;
+}

@@ -1,0 +1,256 @@
+/* listener.c -- accept for one node.
+ *
+ * Own sockets under uv_poll, not uv_listen: when descriptors run out libuv accepts and
+ * closes what waits, which a dialer would take for a fault. Here it stays in the
+ * backlog until a session ends.
+ *
+ *   open -> paused (no descriptors, or the session limit) -> open
+ *     \---> down (the upstream refuses; only with when-down: refuse) -> open
+ */
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dial.h"
+#include "log.h"
+#include "shell.h"
+
+#define BACKLOG      4096
+#define ACCEPTS_TURN 64        /* connections taken before others get their turn */
+#define LOOK_AGAIN   MSEC(100) /* for descriptors, or for an upstream that was down */
+
+static struct wake *wake_of(struct listener *l)
+{
+    return &l->node->proxy->wake;
+}
+
+/* Said once for all the tries until something is accepted again. */
+static void pause_accepting(struct listener *l, const char *why)
+{
+    if (!l->said)
+        log_warn("accept.pause", "node=%s reason=\"%s\"", l->node->party.name, why);
+    l->paused = l->said = true;
+    (void)uv_poll_stop(&l->poll);
+    wake_set(wake_of(l), &l->retry, uv_hrtime() + LOOK_AGAIN);
+}
+
+static bool is_shortage(int err)
+{
+    return err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM;
+}
+
+static void on_acceptable(uv_poll_t *h, int status, int events)
+{
+    struct listener *l = h->data;
+    struct proxy *p = l->node->proxy;
+
+    (void)status, (void)events;
+    for (int i = 0; i < ACCEPTS_TURN; i++) {
+        struct sockaddr_storage peer;
+        socklen_t len = sizeof peer;
+        int fd;
+
+        if (p->stats.sessions >= p->session_limit) {
+            pause_accepting(l, "session limit reached");
+            return;
+        }
+        fd = accept4(l->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            l->said = false;
+            session_start(p, l->node, fd, (struct sockaddr *)&peer);
+        } else if (is_shortage(errno)) {
+            pause_accepting(l, strerror(errno));
+            return;
+        } else if (errno == EAGAIN) {
+            return;
+        } /* anything else is about that one connection */
+    }
+}
+
+static void poll_on(struct listener *l)
+{
+    int err = uv_poll_start(&l->poll, UV_READABLE, on_acceptable);
+
+    assert(err == 0);
+    (void)err;
+    l->paused = false;
+}
+
+static int bind_socket(struct listener *l)
+{
+    int on = 1,
+        fd = socket(l->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -errno;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(fd, (struct sockaddr *)&l->at, l->at_len) < 0 || listen(fd, BACKLOG) < 0) {
+        int err = -errno;
+
+        close(fd);
+        return err;
+    }
+    (void)getsockname(fd, (struct sockaddr *)&l->at, &l->at_len);
+    l->fd = fd;
+    return 0;
+}
+
+static int start(struct listener *l)
+{
+    struct proxy *p = l->node->proxy;
+    int err = bind_socket(l);
+
+    if (err)
+        return err;
+    err = uv_poll_init(p->loop, &l->poll, l->fd);
+    if (err) {
+        close(l->fd);
+        l->fd = -1;
+        return err;
+    }
+    l->poll.data = l;
+    l->polling = true;
+    p->open++;
+    poll_on(l);
+    return 0;
+}
+
+static void on_closed(uv_handle_t *h)
+{
+    struct listener *l = h->data;
+
+    l->polling = false;
+    proxy_unhold(l->node->proxy);
+}
+
+static void stop(struct listener *l)
+{
+    if (l->fd < 0)
+        return;
+    uv_close((uv_handle_t *)&l->poll, on_closed);
+    close(l->fd);
+    l->fd = -1;
+    l->paused = false;
+}
+
+/* Is the upstream of a listener that is down there again? */
+struct look {
+    struct listener *l;
+    union endpoint to;
+};
+
+static void on_looked(uv_handle_t *h)
+{
+    struct look *look = h->data;
+
+    proxy_unhold(look->l->node->proxy);
+    free(look);
+}
+
+static void back_up(struct listener *l)
+{
+    int err = l->polling ? -EAGAIN : start(l);
+
+    if (err) {
+        wake_set(wake_of(l), &l->retry, uv_hrtime() + LOOK_AGAIN);
+        return;
+    }
+    l->down = false;
+    log_info("listener.up", "node=%s reason=\"upstream is back\"", l->node->party.name);
+}
+
+static void on_dialed(void *arg, int status)
+{
+    struct look *look = arg;
+    struct listener *l = look->l;
+    struct proxy *p = l->node->proxy;
+
+    if (!p->closing && status == 0)
+        back_up(l);
+    else if (!p->closing)
+        wake_set(wake_of(l), &l->retry, uv_hrtime() + LOOK_AGAIN);
+    look->to.handle.data = look;
+    if (status == 0) {
+        uv_close(&look->to.handle, on_looked);
+    } else {
+        proxy_unhold(p);
+        free(look);
+    }
+}
+
+static void look_upstream(struct listener *l)
+{
+    struct look *look = calloc(1, sizeof *look);
+    struct proxy *p = l->node->proxy;
+
+    if (look)
+        look->l = l;
+    if (look && dial_start(p->loop, &l->node->upstream, &look->to, on_dialed, look)) {
+        p->open++;
+        return;
+    }
+    free(look);
+    wake_set(wake_of(l), &l->retry, uv_hrtime() + LOOK_AGAIN);
+}
+
+static void on_retry(struct wake_node *n, nsec now)
+{
+    struct listener *l = (struct listener *)((char *)n -
+                                             offsetof(struct listener, retry));
+
+    (void)now;
+    if (l->down)
+        look_upstream(l);
+    else
+        listener_resume(l);
+}
+
+void listener_resume(struct listener *l)
+{
+    if (l->paused && l->fd >= 0)
+        poll_on(l);
+}
+
+void listener_upstream_down(struct listener *l)
+{
+    struct proxy *p = l->node->proxy;
+
+    if (p->when_down != WHEN_DOWN_REFUSE || l->down || p->closing)
+        return;
+    l->down = true;
+    log_warn("listener.down", "node=%s reason=\"upstream refuses\"", l->node->party.name);
+    stop(l);
+    wake_set(wake_of(l), &l->retry, uv_hrtime() + LOOK_AGAIN);
+}
+
+int listener_open(struct listener *l, struct node *n, const struct addr *at,
+                  struct err *e)
+{
+    char text[ADDR_TEXT_MAX];
+    int err;
+
+    *l = (struct listener){.node = n, .fd = -1, .retry.call = on_retry};
+    l->at_len = addr_sockaddr(at, &l->at);
+    err = start(l);
+    if (err == 0)
+        return 0;
+    err_set(e, err, "cannot listen on %s: %s", addr_print(at, text, sizeof text),
+            strerror(-err));
+    if (err == -EADDRINUSE)
+        err_hint(e, "something else listens there: choose another port, or stop it");
+    else if (err == -EADDRNOTAVAIL)
+        err_hint(e, "this machine has no such address");
+    else if (err == -EACCES)
+        err_hint(e, "ports below 1024 need root");
+    return err;
+}
+
+void listener_close(struct listener *l)
+{
+    wake_set(wake_of(l), &l->retry, NSEC_NEVER);
+    stop(l);
+}

@@ -1,0 +1,435 @@
+/* proxy.c -- see proxy.h: builds the nodes and the link matrix, holds the plan, and
+ * counts what must be gone before it can be.
+ */
+#include "proxy.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "log.h"
+#include "shell.h"
+
+#define FLUSH_AFTER     MSEC(100)
+#define OWN_DESCRIPTORS 64 /* that are not sessions: listeners, loop, journal, API */
+
+/* ---- who is dialing ---- */
+
+/* The narrowest range that holds the address says whose it is. */
+struct link *proxy_link(struct proxy *p, struct node *n, const struct sockaddr *peer)
+{
+    size_t who = p->nodes + p->clients - 1;
+    int best = -1;
+
+    for (size_t i = 0; i < p->dialers; i++) {
+        const struct dialer *d = &p->dialer[i];
+
+        if ((int)d->range.bits > best && addr_range_has(&d->range, peer)) {
+            best = d->range.bits;
+            who = d->who;
+        }
+    }
+    return &n->link[who];
+}
+
+static const struct party *party_at(const struct proxy *p, size_t who)
+{
+    return who < p->nodes ? &p->node[who].party : &p->client[who - p->nodes];
+}
+
+static void add_dialers(struct proxy *p, const struct config_party *c, size_t who)
+{
+    for (size_t i = 0; i < c->nsources; i++)
+        p->dialer[p->dialers++] = (struct dialer){c->sources[i], who};
+}
+
+static int build_parties(struct proxy *p, const struct config *c)
+{
+    size_t ranges = 0;
+
+    for (size_t i = 0; i < c->nnodes; i++)
+        ranges += c->nodes[i].party.nsources;
+    for (size_t i = 0; i < c->nclients; i++)
+        ranges += c->clients[i].nsources;
+    p->node = calloc(c->nnodes, sizeof *p->node);
+    p->client = calloc(c->nclients + 1, sizeof *p->client);
+    p->dialer = calloc(ranges + 1, sizeof *p->dialer);
+    if (!p->node || !p->client || !p->dialer)
+        return -ENOMEM;
+    p->nodes = c->nnodes;
+    p->clients = c->nclients + 1;
+    for (size_t i = 0; i < c->nnodes; i++) {
+        p->node[i].proxy = p;
+        p->node[i].listener.fd = -1;
+        p->node[i].upstream = c->nodes[i].upstream;
+        p->node[i].party.kind = c->nodes[i].kind == NODE_SENTINEL ? PARTY_SENTINEL
+                                                                  : PARTY_REDIS;
+        p->node[i].party.name = strdup(c->nodes[i].party.name);
+        add_dialers(p, &c->nodes[i].party, i);
+    }
+    for (size_t i = 0; i < p->clients; i++) {
+        const char *name = i < c->nclients ? c->clients[i].name : "client";
+
+        p->client[i] = (struct party){.name = strdup(name), .kind = PARTY_CLIENT};
+        if (i < c->nclients)
+            add_dialers(p, &c->clients[i], c->nnodes + i);
+    }
+    return 0;
+}
+
+static int build_links(struct proxy *p)
+{
+    size_t n = p->nodes + p->clients;
+
+    for (size_t i = 0; i < p->nodes; i++) {
+        struct node *to = &p->node[i];
+
+        if ((to->link = calloc(n, sizeof *to->link)) == NULL)
+            return -ENOMEM;
+        for (size_t who = 0; who < n; who++)
+            to->link[who] = (struct link){.from = party_at(p, who), .to = &to->party};
+    }
+    return 0;
+}
+
+/* ---- the plan ---- */
+
+static void replan_sessions(struct proxy *p)
+{
+    nsec now = uv_hrtime();
+
+    for (struct session *s = p->sessions, *next; s; s = next) {
+        next = session_next(s);
+        session_replan(s, now);
+    }
+}
+
+/* Takes over the reference to `plan`. */
+static void adopt(struct proxy *p, struct plan *plan)
+{
+    plan_unref(&p->plan);
+    p->plan = plan;
+    wake_set(&p->wake, &p->expiry, plan_due(plan));
+    if (p->journal)
+        journal_plan(p->journal, plan);
+    replan_sessions(p);
+}
+
+int proxy_rule_add(struct proxy *p, const char *sentence, struct err *e)
+{
+    struct rule *r;
+    struct plan *plan;
+    int err = rule_parse(sentence, &r, e);
+
+    if (err)
+        return err;
+    err = plan_with(p->plan, r, uv_hrtime(), &plan, e);
+    if (err) {
+        rule_unref(&r);
+        return err;
+    }
+    log_info("rule.add", "rule=%s fault=%s", plan->entry[plan->n - 1].rule->name,
+             plan->entry[plan->n - 1].rule->fault->name);
+    adopt(p, plan);
+    return 0;
+}
+
+int proxy_rule_del(struct proxy *p, const char *glob, struct err *e)
+{
+    struct plan *plan;
+    int err = plan_without(p->plan, glob, &plan, e);
+
+    if (err)
+        return err;
+    log_info("rule.del", "rules=%zu", p->plan->n - plan->n);
+    adopt(p, plan);
+    return 0;
+}
+
+void proxy_rule_clear(struct proxy *p)
+{
+    struct err e;
+
+    if (p->plan->n)
+        (void)!proxy_rule_del(p, "*", &e);
+}
+
+const struct plan *proxy_plan(const struct proxy *p)
+{
+    return p->plan;
+}
+
+static void on_expiry(struct wake_node *n, nsec now)
+{
+    struct proxy *p = (struct proxy *)((char *)n - offsetof(struct proxy, expiry));
+    struct plan *plan = plan_expire(p->plan, now);
+
+    if (plan) {
+        log_info("rule.expire", "rules=%zu", p->plan->n - plan->n);
+        adopt(p, plan);
+    } else {
+        wake_set(&p->wake, &p->expiry, plan_due(p->plan));
+    }
+}
+
+/* A node that dials PSYNC is a replica; one that is dialed so, and does not replicate
+ * itself, is a master. Rules that say `master` or `replica` follow at once. */
+void proxy_replicating(struct proxy *p, struct link *l)
+{
+    for (size_t i = 0; i < p->nodes; i++) {
+        struct node *n = &p->node[i];
+        bool replicates = false;
+
+        for (size_t to = 0; to < p->nodes; to++)
+            replicates |= p->node[to].link[i].replicating > 0;
+        if (&n->party == l->from)
+            n->party.replica = true;
+        else if (&n->party == l->to && !replicates)
+            n->party.replica = false;
+    }
+    p->replan = true;
+    wake_set(&p->wake, &p->feed, uv_hrtime());
+}
+
+/* ---- sessions, room, descriptors ---- */
+
+void proxy_room(struct proxy *p)
+{
+    if (p->starved && p->core.pool.held < p->core.pool.limit - p->core.pool.limit / 8)
+        wake_set(&p->wake, &p->feed, uv_hrtime());
+}
+
+static void on_feed(struct wake_node *n, nsec now)
+{
+    struct proxy *p = (struct proxy *)((char *)n - offsetof(struct proxy, feed));
+
+    if (p->replan) {
+        p->replan = false;
+        replan_sessions(p);
+    }
+    session_feed_starved(p, now);
+}
+
+void proxy_session_gone(struct proxy *p)
+{
+    for (size_t i = 0; !p->closing && i < p->nodes; i++)
+        listener_resume(&p->node[i].listener);
+    proxy_room(p);
+}
+
+/* Two descriptors a session; the rest is ours. */
+static uint64_t raise_descriptors(uint64_t sessions)
+{
+    struct rlimit r;
+    rlim_t want = sessions * 2 + OWN_DESCRIPTORS;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+        return sessions;
+    if (r.rlim_cur < want) {
+        r.rlim_cur = r.rlim_max == RLIM_INFINITY || r.rlim_max > want ? want : r.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &r);
+        (void)getrlimit(RLIMIT_NOFILE, &r);
+    }
+    if (r.rlim_cur >= want)
+        return sessions;
+    sessions = r.rlim_cur > OWN_DESCRIPTORS + 2 ? (r.rlim_cur - OWN_DESCRIPTORS) / 2 : 1;
+    log_info("limit", "descriptors=%llu sessions=%llu hint=\"raise ulimit -n\"",
+             (unsigned long long)r.rlim_cur, (unsigned long long)sessions);
+    return sessions;
+}
+
+/* ---- life ---- */
+
+static void free_proxy(struct proxy *p)
+{
+    for (size_t i = 0; p->node && i < p->nodes; i++) {
+        free((char *)(uintptr_t)p->node[i].party.name);
+        free(p->node[i].link);
+    }
+    for (size_t i = 0; p->client && i < p->clients; i++)
+        free((char *)(uintptr_t)p->client[i].name);
+    free(p->node);
+    free(p->client);
+    free(p->dialer);
+    free(p->buffer);
+    plan_unref(&p->plan);
+    core_release(&p->core);
+    journal_close(&p->journal);
+    free(p);
+}
+
+static void on_wake_closed(void *arg)
+{
+    struct proxy *p = arg;
+    void (*done)(void *) = p->done;
+    void *done_arg = p->arg;
+
+    free_proxy(p);
+    if (done)
+        done(done_arg);
+}
+
+void proxy_unhold(struct proxy *p)
+{
+    assert(p->open > 0);
+    if (--p->open == 0)
+        wake_close(&p->wake, on_wake_closed, p);
+}
+
+static void on_drained(struct wake_node *n, nsec now)
+{
+    struct proxy *p = (struct proxy *)((char *)n - offsetof(struct proxy, drain));
+
+    (void)now;
+    for (struct session *s = p->sessions; s; s = session_next(s))
+        session_close(s, CLOSE_RST);
+}
+
+void proxy_close(struct proxy *p, nsec drain, void (*done)(void *arg), void *arg)
+{
+    nsec until = nsec_add(uv_hrtime(), drain);
+
+    if (done) {
+        p->done = done;
+        p->arg = arg;
+    }
+    if (drain == 0)
+        on_drained(&p->drain, 0);
+    else if (p->drain.at == 0 || until < p->drain.due)
+        wake_set(&p->wake, &p->drain, until);
+    if (p->closing)
+        return;
+    p->closing = true;
+    wake_set(&p->wake, &p->expiry, NSEC_NEVER);
+    for (size_t i = 0; i < p->nodes; i++)
+        listener_close(&p->node[i].listener);
+    proxy_unhold(p); /* our own: the rest is sessions and listeners */
+}
+
+static void on_flush(struct wake_node *n, nsec now)
+{
+    struct proxy *p = (struct proxy *)((char *)n - offsetof(struct proxy, flush));
+
+    (void)now;
+    journal_flush(p->journal);
+}
+
+static void on_decision(void *arg, const struct decision *d)
+{
+    struct proxy *p = arg;
+
+    journal_decision(p->journal, d);
+    if (p->flush.at == 0)
+        wake_set(&p->wake, &p->flush, d->now + FLUSH_AFTER);
+}
+
+static int setup(struct proxy *p, const struct config *c, struct err *e)
+{
+    int err = build_parties(p, c);
+
+    if (err == 0)
+        err = build_links(p);
+    if (err == 0 &&
+        ((p->buffer = malloc(SHELL_READ)) == NULL || (p->plan = plan_empty()) == NULL))
+        err = -ENOMEM;
+    if (err == 0)
+        err = wake_reserve(&p->wake, c->nnodes + 8);
+    if (err)
+        return err_set(e, err, "cannot start: %s", strerror(-err));
+    if (c->journal && (err = journal_open(&p->journal, c->journal, c->seed, e)) < 0)
+        return err;
+    if (p->journal) {
+        p->core.decided = on_decision;
+        p->core.arg = p;
+    }
+    for (size_t i = 0; i < c->nrules && err == 0; i++) {
+        struct rule *r = rule_ref(c->rules[i]);
+        struct plan *plan;
+
+        err = plan_with(p->plan, r, uv_hrtime(), &plan, e);
+        if (err)
+            rule_unref(&r);
+        else
+            adopt(p, plan);
+    }
+    return err;
+}
+
+static int listen_all(struct proxy *p, const struct config *c, struct err *e)
+{
+    char text[ADDR_TEXT_MAX], up[ADDR_TEXT_MAX];
+
+    for (size_t i = 0; i < p->nodes; i++) {
+        int err = listener_open(&p->node[i].listener, &p->node[i], &c->nodes[i].listen,
+                                e);
+
+        if (err)
+            return err;
+    }
+    for (size_t i = 0; i < p->nodes; i++)
+        log_info("listen", "node=%s address=%s upstream=%s", p->node[i].party.name,
+                 addr_print_sockaddr((struct sockaddr *)&p->node[i].listener.at, text,
+                                     sizeof text),
+                 addr_print(&p->node[i].upstream, up, sizeof up));
+    return 0;
+}
+
+int proxy_open(uv_loop_t *loop, const struct config *c, struct proxy **out, struct err *e)
+{
+    struct proxy *p = calloc(1, sizeof *p);
+    int err;
+
+    if (p == NULL)
+        return err_set(e, -ENOMEM, "out of memory");
+    p->loop = loop;
+    p->open = 1;
+    p->core.seed = c->seed;
+    p->core.lane_limit = c->lane_limit;
+    p->core.pool.limit = c->total_limit;
+    p->connect_timeout = c->connect_timeout;
+    p->when_down = c->when_down;
+    p->expiry.call = on_expiry;
+    p->feed.call = on_feed;
+    p->flush.call = on_flush;
+    p->drain.call = on_drained;
+    if ((err = wake_open(&p->wake, loop, c->precise)) < 0) {
+        free(p);
+        return err_set(e, err, "cannot start: %s", strerror(-err));
+    }
+    p->session_limit = raise_descriptors(c->session_limit);
+    if ((err = setup(p, c, e)) < 0 || (err = listen_all(p, c, e)) < 0) {
+        proxy_close(p, 0, NULL, NULL);
+        return err;
+    }
+    *out = p;
+    return 0;
+}
+
+int proxy_listen_address(const struct proxy *p, const char *node, struct addr *out)
+{
+    char text[ADDR_TEXT_MAX];
+
+    for (size_t i = 0; i < p->nodes; i++)
+        if (strcmp(p->node[i].party.name, node) == 0)
+            return addr_parse(
+                addr_print_sockaddr((struct sockaddr *)&p->node[i].listener.at, text,
+                                    sizeof text),
+                out, NULL);
+    return -ENOENT;
+}
+
+void proxy_stats(const struct proxy *p, struct proxy_stats *out)
+{
+    *out = p->stats;
+    for (int i = 0; i < 2; i++) {
+        out->bytes[i] = p->core.bytes[i];
+        out->frames[i] = p->core.frames[i];
+    }
+    out->held = p->core.pool.held;
+    out->held_max = p->core.pool.held_max;
+    out->opaque = p->core.opaque;
+    out->pairing_lost = p->core.pairing_lost;
+    out->decisions = p->core.decisions;
+}

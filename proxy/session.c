@@ -1,0 +1,581 @@
+/* session.c -- one proxied connection: two sockets, a dialog between them, and libuv.
+ *
+ * Callbacks write down what happened and call session_turn(), which looks at each lane
+ * and does all that is possible: send, pause, resume, wait, shut down, close. It may be
+ * called once too often without harm.
+ *
+ * Lifetime: handles are members of the session, so libuv may touch them until their
+ * close callback. session_close() may be called from anywhere, any number of times, and
+ * frees nothing; release() frees the session when `open` is 0, and nowhere else.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "dial.h"
+#include "log.h"
+#include "shell.h"
+
+#define FLOW_IOV   64
+#define RST_LOOK   USEC(200) /* how often to see whether what precedes an RST is out */
+#define RST_LINGER SEC(2) /* and how long a peer that does not take them may delay it */
+
+enum { DIALER, DIALED }; /* side[]: where lane requests, lane replies are read from */
+
+struct flow { /* one lane, as libuv sees it */
+    bool reading;
+    bool writing; /* one write is under way, of `bytes` */
+    bool eof;     /* nothing more will be read */
+    bool shut;    /* nothing more may be written */
+    bool paused;  /* a bound has stopped the reading, since paused_at */
+    size_t bytes;
+    nsec paused_at;
+};
+
+struct session {
+    struct session *next, *prev;
+    struct proxy *proxy;
+    struct node *node;
+    struct link *link;
+    uint64_t id;
+    struct dial *dial; /* while connecting */
+    union endpoint side[2];
+    struct dialog dialog;
+    struct flow flow[2];
+    struct wake_node wake;
+    nsec deadline;           /* to be connected by; later, to wait for an RST */
+    struct session *starved; /* next in the proxy's list */
+    unsigned open;           /* handles and dials that may still call back */
+    bool connected, closing, starving, replicating;
+};
+
+struct flight { /* a write that could not be done at once */
+    uv_write_t req;
+    struct session *s;
+    enum lane_id lane;
+};
+
+static nsec now(void)
+{
+    return uv_hrtime();
+}
+
+struct session *session_next(const struct session *s)
+{
+    return s->next;
+}
+
+static void list_add(struct session *s)
+{
+    struct proxy *p = s->proxy;
+
+    s->next = p->sessions;
+    if (p->sessions)
+        p->sessions->prev = s;
+    p->sessions = s;
+    p->stats.sessions++;
+    p->open++;
+}
+
+static void list_del(struct session *s)
+{
+    struct proxy *p = s->proxy;
+
+    if (s->prev)
+        s->prev->next = s->next;
+    else
+        p->sessions = s->next;
+    if (s->next)
+        s->next->prev = s->prev;
+    p->stats.sessions--;
+}
+
+static void unstarve(struct session *s)
+{
+    struct session **at = &s->proxy->starved;
+
+    if (!s->starving)
+        return;
+    while (*at != s)
+        at = &(*at)->starved;
+    *at = s->starved;
+    s->starving = false;
+}
+
+static void release(struct session *s)
+{
+    struct proxy *p = s->proxy;
+
+    if (--s->open > 0)
+        return;
+    list_del(s);
+    s->link->live--;
+    if (s->replicating)
+        s->link->replicating--;
+    log_debug("session.close", "sid=%" PRIu64 " link=%s->%s role=%s", s->id,
+              s->link->from->name, s->link->to->name, role_names[s->dialog.track.role]);
+    free(s);
+    proxy_session_gone(p);
+    proxy_unhold(p);
+}
+
+static void on_closed(uv_handle_t *h)
+{
+    release(h->data);
+}
+
+/* SO_LINGER by hand: uv_tcp_close_reset refuses in states where this works. */
+static void close_side(union endpoint *side, enum close_how how)
+{
+    struct linger now_and_hard = {.l_onoff = 1, .l_linger = 0};
+    uv_os_fd_t fd;
+
+    if (how == CLOSE_RST && uv_fileno(&side->handle, &fd) == 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now_and_hard, sizeof now_and_hard);
+    uv_close(&side->handle, on_closed);
+}
+
+static void end_pause(struct session *s, struct flow *f, nsec t)
+{
+    if (!f->paused)
+        return;
+    f->paused = false;
+    s->proxy->stats.paused_time += t > f->paused_at ? t - f->paused_at : 0;
+}
+
+void session_close(struct session *s, enum close_how how)
+{
+    if (s->closing)
+        return;
+    s->closing = true;
+    close_side(&s->side[DIALER], how);
+    if (s->connected)
+        close_side(&s->side[DIALED], how);
+    else if (s->dial)
+        dial_cancel(s->dial);
+    wake_set(&s->proxy->wake, &s->wake, NSEC_NEVER);
+    unstarve(s);
+    for (int i = 0; i < 2; i++)
+        end_pause(s, &s->flow[i], now());
+    /* A write under way may still read from the queues: libuv is done with it only in
+     * its callback, which comes before on_closed. */
+    if (!s->flow[LANE_REQUESTS].writing && !s->flow[LANE_REPLIES].writing)
+        dialog_release(&s->dialog);
+}
+
+/* The world failed us in the middle of something. */
+static void fail(struct session *s, const char *doing, int err)
+{
+    if (!s->closing)
+        log_debug("session.error", "sid=%" PRIu64 " link=%s->%s doing=%s reason=\"%s\"",
+                  s->id, s->link->from->name, s->link->to->name, doing, uv_strerror(err));
+    session_close(s, CLOSE_RST);
+}
+
+static void on_alloc(uv_handle_t *h, size_t size, uv_buf_t *buf)
+{
+    struct session *s = h->data;
+    enum lane_id lane = h == &s->side[DIALER].handle ? LANE_REQUESTS : LANE_REPLIES;
+    size_t room = dialog_room(&s->dialog, lane);
+
+    (void)size;
+    if (room == 0) /* others have filled the pool since; libuv spins on an empty buffer */
+        room = DIALOG_READ_MIN / 4;
+    *buf = uv_buf_init((char *)s->proxy->buffer,
+                       (unsigned)(room < SHELL_READ ? room : SHELL_READ));
+}
+
+/* The session has turned out to be something else: other rules may apply. */
+static void new_role(struct session *s, nsec t)
+{
+    if (s->dialog.track.replicating && !s->replicating) {
+        s->replicating = true;
+        s->link->replicating++;
+        proxy_replicating(s->proxy, s->link);
+    }
+    log_debug("session.role", "sid=%" PRIu64 " link=%s->%s role=%s", s->id,
+              s->link->from->name, s->link->to->name, role_names[s->dialog.track.role]);
+    session_replan(s, t);
+}
+
+static void feed(struct session *s, enum lane_id lane, const uint8_t *p, size_t n)
+{
+    enum role role = s->dialog.track.role;
+    nsec t = now();
+    int err = dialog_feed(&s->dialog, lane, t, p, n);
+
+    if (err == 0) {
+        session_turn(s, t);
+        if (!s->closing)
+            err = dialog_settle(&s->dialog, lane);
+    }
+    if (err)
+        fail(s, "queueing", err);
+    else if (!s->closing && s->dialog.track.role != role)
+        new_role(s, t);
+    if (!s->closing && !queue_empty(&s->dialog.lane[lane].queue))
+        session_turn(s, t); /* the bound may have been reached by what was settled */
+}
+
+/* A peer has reset its connection: so must we on the other side, behind the bytes that
+ * came before. What was meant for the dead side has nowhere to go. */
+static void peer_reset(struct session *s, enum lane_id lane, nsec t)
+{
+    struct flow *other = &s->flow[!lane];
+
+    other->shut = other->eof = true;
+    if (other->reading)
+        (void)uv_read_stop(&s->side[!lane].stream);
+    other->reading = false;
+    if (dialog_end(&s->dialog, lane, t, END_RST) < 0)
+        fail(s, "queueing", UV_ENOMEM);
+}
+
+static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
+{
+    struct session *s = h->data;
+    enum lane_id lane = h == &s->side[DIALER].stream ? LANE_REQUESTS : LANE_REPLIES;
+    nsec t;
+
+    if (n > 0) {
+        feed(s, lane, (const uint8_t *)buf->base, (size_t)n);
+        return;
+    }
+    if (n == 0)
+        return;
+    t = now();
+    s->flow[lane].eof = true;
+    s->flow[lane].reading = false; /* libuv has stopped it */
+    if (n != UV_EOF)
+        peer_reset(s, lane, t);
+    else if (dialog_end(&s->dialog, lane, t, END_FIN) < 0)
+        fail(s, "queueing", UV_ENOMEM);
+    session_turn(s, t);
+}
+
+/* A delay needs rate * delay bytes of memory; with less it limits the rate as well, and
+ * that is a fault nobody asked for: said once a node. */
+static void warn_bound(struct session *s, enum lane_id lane)
+{
+    if (s->node->warned || !queue_delayed(&s->dialog.lane[lane].queue))
+        return;
+    s->node->warned = true;
+    log_warn("bound",
+             "node=%s link=%s->%s lane=%s held=%" PRIu64
+             " reason=\"the memory bound, not the delay, now shapes the traffic\""
+             " hint=\"raise --lane-limit or --total-limit\"",
+             s->node->party.name, s->link->from->name, s->link->to->name,
+             lane ? "replies" : "requests", s->dialog.lane[lane].queue.held);
+}
+
+static void pause_flow(struct session *s, enum lane_id lane, nsec t)
+{
+    struct flow *f = &s->flow[lane];
+    bool lane_full = s->dialog.lane[lane].queue.held > s->proxy->core.lane_limit / 2;
+
+    f->paused = true;
+    f->paused_at = t;
+    s->proxy->stats.paused++;
+    warn_bound(s, lane);
+    if (!lane_full && !s->starving) {
+        s->starved = s->proxy->starved;
+        s->proxy->starved = s;
+        s->starving = true;
+    }
+}
+
+/* Read exactly when there is room; after a pause, when there is a good deal of it. */
+static void steer_reading(struct session *s, enum lane_id lane, nsec t)
+{
+    struct flow *f = &s->flow[lane];
+    size_t room = f->eof ? 0 : dialog_room(&s->dialog, lane);
+    bool want = room > 0;
+
+    if (f->paused && room < s->proxy->core.lane_limit / 4 &&
+        !queue_empty(&s->dialog.lane[lane].queue))
+        want = false;
+    if (want == f->reading)
+        return;
+    if (want) {
+        end_pause(s, f, t);
+        (void)uv_read_start(&s->side[lane].stream, on_alloc, on_read);
+    } else {
+        (void)uv_read_stop(&s->side[lane].stream);
+        if (!f->eof)
+            pause_flow(s, lane, t);
+    }
+    f->reading = want;
+}
+
+static void on_written(uv_write_t *req, int status)
+{
+    struct flight *w = req->data;
+    struct session *s = w->s;
+    enum lane_id lane = w->lane;
+    nsec t = now();
+
+    free(w);
+    s->flow[lane].writing = false;
+    if (s->closing) {
+        if (!s->flow[!lane].writing)
+            dialog_release(&s->dialog);
+        return;
+    }
+    if (status < 0) {
+        fail(s, "writing", status);
+        return;
+    }
+    dialog_sent(&s->dialog, lane, t, s->flow[lane].bytes);
+    proxy_room(s->proxy);
+    session_turn(s, t);
+}
+
+/* The socket takes no more for now: let libuv wait for it. */
+static void send_later(struct session *s, enum lane_id lane, nsec t)
+{
+    struct iovec iov[FLOW_IOV];
+    size_t n = FLOW_IOV;
+    struct flight *w = malloc(sizeof *w);
+    int err = w ? dialog_settle(&s->dialog, lane) : UV_ENOMEM;
+
+    if (err == 0 && dialog_next(&s->dialog, lane, t, iov, &n) == QUEUE_SEND) {
+        *w = (struct flight){.s = s, .lane = lane};
+        w->req.data = w;
+        s->flow[lane].bytes = 0;
+        for (size_t i = 0; i < n; i++)
+            s->flow[lane].bytes += iov[i].iov_len;
+        err = uv_write(&w->req, &s->side[!lane].stream, (uv_buf_t *)iov, (unsigned)n,
+                       on_written);
+        s->flow[lane].writing = err == 0;
+    }
+    if (!s->flow[lane].writing)
+        free(w);
+    if (err)
+        fail(s, "writing", err);
+}
+
+/* Send what is due. Answers whether all of it has left. */
+static bool send_now(struct session *s, enum lane_id lane, nsec t,
+                     const struct iovec *iov, size_t n)
+{
+    size_t all = 0;
+    int sent = uv_try_write(&s->side[!lane].stream, (const uv_buf_t *)iov, (unsigned)n);
+
+    if (sent < 0 && sent != UV_EAGAIN) {
+        fail(s, "writing", sent);
+        return false;
+    }
+    for (size_t i = 0; i < n; i++)
+        all += iov[i].iov_len;
+    if (sent > 0) {
+        dialog_sent(&s->dialog, lane, t, (size_t)sent);
+        proxy_room(s->proxy);
+    }
+    if (sent >= 0 && (size_t)sent == all)
+        return true;
+    send_later(s, lane, t);
+    return false;
+}
+
+static void shut(struct session *s, enum lane_id lane)
+{
+    uv_os_fd_t fd;
+
+    s->flow[lane].shut = true;
+    if (uv_fileno(&s->side[!lane].handle, &fd) < 0 || shutdown(fd, SHUT_WR) < 0)
+        session_close(s, CLOSE_RST);
+    else if (s->flow[!lane].shut)
+        session_close(s, CLOSE_FIN);
+}
+
+/* An RST throws away what is still in our kernel's send queue: bytes that were to go
+ * before it must be out first. Answers when to look again; 0 = it is done. */
+static nsec reset_when_sent(struct session *s, enum lane_id lane, nsec t)
+{
+    uv_os_fd_t fd;
+    int unsent = 0;
+
+    if (s->deadline == 0)
+        s->deadline = t + RST_LINGER;
+    if (t < s->deadline && uv_fileno(&s->side[!lane].handle, &fd) == 0 &&
+        ioctl(fd, SIOCOUTQ, &unsent) == 0 && unsent > 0)
+        return t + RST_LOOK;
+    session_close(s, CLOSE_RST);
+    return 0;
+}
+
+/* Do what a lane asks for now. Answers when to look again. */
+static nsec turn_lane(struct session *s, enum lane_id lane, nsec t)
+{
+    struct flow *f = &s->flow[lane];
+    struct iovec iov[FLOW_IOV];
+    size_t n = FLOW_IOV;
+
+    for (; !s->closing && !f->writing && !f->shut; n = FLOW_IOV) {
+        switch (dialog_next(&s->dialog, lane, t, iov, &n)) {
+        case QUEUE_WAIT: return dialog_due(&s->dialog, lane);
+        case QUEUE_SEND:
+            if (!send_now(s, lane, t, iov, n))
+                return NSEC_NEVER;
+            break;
+        case QUEUE_FIN: shut(s, lane); return NSEC_NEVER;
+        case QUEUE_CLOSE: session_close(s, CLOSE_FIN); return NSEC_NEVER;
+        case QUEUE_RST: return reset_when_sent(s, lane, t);
+        }
+    }
+    return NSEC_NEVER;
+}
+
+/* The one place where a session acts. */
+void session_turn(struct session *s, nsec t)
+{
+    nsec due = NSEC_NEVER;
+
+    if (s->closing || !s->connected)
+        return;
+    for (int i = 0; i < 2; i++) {
+        nsec lane_due = turn_lane(s, (enum lane_id)i, t);
+
+        due = lane_due < due ? lane_due : due;
+    }
+    if (s->closing)
+        return;
+    for (int i = 0; i < 2; i++)
+        steer_reading(s, (enum lane_id)i, t);
+    wake_set(&s->proxy->wake, &s->wake, due);
+}
+
+void session_replan(struct session *s, nsec t)
+{
+    if (s->closing)
+        return;
+    if (dialog_replan(&s->dialog, s->proxy->plan, t) < 0)
+        fail(s, "taking up the plan", UV_ENOMEM);
+    session_turn(s, t);
+}
+
+void session_feed_starved(struct proxy *p, nsec t)
+{
+    struct session *s = p->starved, *next;
+
+    p->starved = NULL;
+    for (; s; s = next) {
+        next = s->starved;
+        s->starving = false;
+        session_turn(s, t);
+    }
+}
+
+static void on_wake(struct wake_node *n, nsec t)
+{
+    struct session *s = (struct session *)((char *)n - offsetof(struct session, wake));
+
+    if (s->connected) {
+        session_turn(s, t);
+        return;
+    }
+    log_warn("upstream.timeout", "node=%s after=%.3fs", s->node->party.name,
+             (double)s->proxy->connect_timeout / 1e9);
+    s->proxy->stats.refused++;
+    session_close(s, CLOSE_RST);
+}
+
+static bool refuses(int status)
+{
+    return status == UV_ECONNREFUSED || status == UV_ENOENT || status == UV_ECONNRESET;
+}
+
+static void upstream_failed(struct session *s, int status)
+{
+    s->proxy->stats.refused++;
+    log_debug("upstream.failed", "sid=%" PRIu64 " node=%s reason=\"%s\"", s->id,
+              s->node->party.name, uv_strerror(status));
+    if (refuses(status))
+        listener_upstream_down(&s->node->listener);
+    session_close(s, CLOSE_RST);
+}
+
+static void on_dialed(void *arg, int status)
+{
+    struct session *s = arg;
+
+    s->dial = NULL;
+    if (status == 0) {
+        s->connected = true;
+        s->side[DIALED].handle.data = s;
+        s->open++;
+        s->deadline = 0;
+        if (s->side[DIALED].handle.type == UV_TCP)
+            (void)uv_tcp_nodelay(&s->side[DIALED].tcp, 1);
+        if (s->closing)
+            close_side(&s->side[DIALED], CLOSE_RST);
+        else
+            session_turn(s, now());
+    } else if (!s->closing) {
+        upstream_failed(s, status);
+    }
+    release(s);
+}
+
+static struct session *session_new(struct proxy *p, struct node *n, struct link *l,
+                                   int fd)
+{
+    struct session *s = calloc(1, sizeof *s);
+
+    if (s == NULL || wake_reserve(&p->wake, p->stats.sessions + p->nodes + 8) < 0) {
+        free(s);
+        close(fd);
+        return NULL;
+    }
+    (void)uv_tcp_init(p->loop, &s->side[DIALER].tcp);
+    s->proxy = p;
+    s->node = n;
+    s->link = l;
+    s->id = ++p->next_id;
+    s->open = 1;
+    s->side[DIALER].handle.data = s;
+    s->wake.call = on_wake;
+    dialog_init(&s->dialog, &p->core, l->from, l->to, ++l->sessions, p->plan);
+    l->live++;
+    list_add(s);
+    if (uv_tcp_open(&s->side[DIALER].tcp, fd) < 0) {
+        close(fd);
+        session_close(s, CLOSE_FIN);
+        return NULL;
+    }
+    return s;
+}
+
+void session_start(struct proxy *p, struct node *n, int fd, const struct sockaddr *peer)
+{
+    struct session *s = session_new(p, n, proxy_link(p, n, peer), fd);
+    nsec t = now();
+
+    if (s == NULL) {
+        log_error("session.failed", "node=%s reason=\"out of memory\"", n->party.name);
+        return;
+    }
+    p->stats.accepted++;
+    (void)uv_tcp_nodelay(&s->side[DIALER].tcp,
+                         1); /* or the proxy is a fault of its own */
+    if (dialog_replan(&s->dialog, p->plan, t) < 0) {
+        fail(s, "taking up the plan", UV_ENOMEM);
+        return;
+    }
+    log_debug("session.open", "sid=%" PRIu64 " link=%s->%s", s->id, s->link->from->name,
+              s->link->to->name);
+    s->dial = dial_start(p->loop, &n->upstream, &s->side[DIALED], on_dialed, s);
+    if (s->dial == NULL) {
+        fail(s, "dialing", UV_ENOMEM);
+        return;
+    }
+    s->open++;
+    s->deadline = t + p->connect_timeout;
+    wake_set(&p->wake, &s->wake, s->deadline);
+}
