@@ -4,6 +4,7 @@
 
 #include "cli.h"
 #include "commands.h"
+#include "probe.h"
 
 #ifndef SUNDER_VERSION
 #define SUNDER_VERSION "0.1.0"
@@ -11,6 +12,8 @@
 
 static const struct command commands[] = {
     {"proxy", "stand in front of Redis nodes and break what the rules say", cmd_proxy},
+    {"probe", "measure what a client sees: stale reads and their age", cmd_probe},
+    {"hello", "connect, say HELLO, read the key mystery", cmd_hello},
     {"faults", "the catalogue of faults and their parameters", cmd_faults},
     {0},
 };

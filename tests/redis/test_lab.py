@@ -1,0 +1,412 @@
+"""`sunder lab`: real servers behind the proxy, and nothing left behind."""
+
+import os
+import shlex
+import shutil
+import signal
+import stat
+import subprocess
+
+import pytest
+from labs import DEADLINE, SUNDER, Lab, Redis, RedisError, alive, sunder, wait_until
+
+pytestmark = pytest.mark.skipif(not (shutil.which("redis-server") or
+                                     shutil.which("valkey-server")),
+                                reason="no redis-server")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """One for all tests that only look."""
+    with Lab(tmp_path_factory.mktemp("lab")) as running:
+        yield running
+
+
+def script(path, text):
+    path.write_text("#!/bin/sh\n" + text)
+    path.chmod(0o755)
+    return str(path)
+
+
+def without_servers(tmp_path):
+    (tmp_path / "bin").mkdir()
+    return {"PATH": str(tmp_path / "bin"), "TMPDIR": str(tmp_path)}
+
+
+# What a person types.
+
+def test_a_write_to_the_master_arrives_at_every_replica(lab):
+    with Redis(lab.master) as m:
+        assert m.do("SET", "mystery", "42") == "OK"
+        assert m.do("WAIT", 2, 5000) == 2
+    for url in lab.replicas:
+        with Redis(url) as r:
+            assert r.do("GET", "mystery") == "42"
+
+
+def test_commands_flow_to_every_replica_from_the_first_moment_on(tmp_path):
+    """A link that is up may carry no command for a second: one in ten or so."""
+    for attempt in range(5):
+        (tmp_path / str(attempt)).mkdir()
+        with Lab(tmp_path / str(attempt), "--direct", "--replicas", "7") as running:
+            with Redis(running.master) as m:
+                m.do("SET", "k", "v")
+                assert m.do("WAIT", 7, 600) == 7
+
+
+def test_replicas_refuse_writes_through_the_proxy(lab):
+    for url in lab.replicas:
+        with Redis(url) as r:
+            reply = r.do("SET", "k", "v")
+            assert isinstance(reply, RedisError) and reply.startswith("READONLY")
+
+
+def test_hello_3_speaks_resp3_through_the_proxy(lab):
+    with Redis(lab.master) as m:
+        hello = m.do("HELLO", "3")
+        assert hello["proto"] == 3 and hello["role"] == "master"
+
+
+def test_the_master_knows_its_replicas_by_their_proxied_addresses(lab):
+    with Redis(lab.master) as m:
+        info = m.info("replication")
+    seen = {info[f"slave{i}"].split(",state")[0] for i in range(2)}
+    assert seen == {"ip={},port={}".format(*url.rpartition("/")[2].split(":"))
+                    for url in lab.replicas}
+    assert all("127.0.2." in s for s in seen)
+
+
+def test_replicas_dial_the_masters_proxied_address(lab):
+    for url in lab.replicas:
+        with Redis(url) as r:
+            info = r.info("replication")
+            assert info["master_host"] == "127.0.2.1"
+            assert info["master_link_status"] == "up"
+
+
+def test_no_server_has_a_link_that_goes_round_the_proxy(lab):
+    """All of the master's peers are the proxy: no connection comes from a 127.0.1.x."""
+    with Redis(lab.master) as m:
+        peers = [c for c in m.do("CLIENT", "LIST").splitlines() if c]
+    assert len(peers) >= 3
+    assert not any(" addr=127.0.1." in p for p in peers)
+
+
+def test_redis_cli_takes_the_urls_as_they_are(lab):
+    cli = shutil.which("redis-cli") or shutil.which("valkey-cli")
+    if not cli:
+        pytest.skip("no redis-cli")
+
+    def run(url, *words):
+        return subprocess.run([cli, "-u", url, *words], capture_output=True, text=True,
+                              timeout=DEADLINE, check=False).stdout.strip()
+    assert run(lab.master, "SET", "tutorial", "1") == "OK"
+    assert run(lab.master, "GET", "tutorial") == "1"
+    assert run(lab.replicas[0], "SET", "tutorial", "2").startswith("READONLY")
+
+
+def test_the_directory_is_for_us_alone(lab):
+    assert stat.S_IMODE(os.stat(lab.directory).st_mode) == 0o700
+
+
+def test_the_map_tells_the_truth_about_every_node(lab):
+    assert [n["role"] for n in lab.map["nodes"]] == ["master", "replica", "replica"]
+    for node in lab.map["nodes"]:
+        with Redis(node["real"]) as direct, Redis(node["address"]) as proxied:
+            run_id = direct.info("server")["run_id"]
+            assert proxied.info("server")["run_id"] == run_id
+            assert int(direct.info("server")["process_id"]) == node["pid"]
+    links = {(link["from"], link["to"]) for link in lab.map["links"]}
+    assert links == {("r2", "r1"), ("r3", "r1")}
+
+
+# What it prints for people.
+
+def test_its_text_is_a_shell_script_that_sets_the_urls(tmp_path):
+    with subprocess.Popen([SUNDER, "lab", "--replicas", "1"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True,
+                          env={**os.environ, "TMPDIR": str(tmp_path)}) as p:
+        text = ""
+        while "Ctrl-C" not in text:
+            line = p.stdout.readline()
+            assert line, p.stderr.read()
+            text += line
+        shell = subprocess.run(["sh", "-c", f"{text}\necho \"$URL_M $URL_R\""],
+                               capture_output=True, text=True, timeout=DEADLINE,
+                               check=True).stdout
+        p.send_signal(signal.SIGINT)
+        assert p.wait(DEADLINE) == 0
+        assert p.stderr.read() == ""
+    assert shell.startswith("redis://127.0.2.1:") and " redis://127.0.2.2:" in shell
+    assert "r2 -> r1" in text and "127.0.1.2:" in text
+
+
+# Nothing is left behind.
+
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_and_leaves_nothing(tmp_path, sig):
+    with Lab(tmp_path) as running:
+        assert all(alive(node["pid"]) for node in running.map["nodes"])
+        assert running.end(sig) == 0
+        running.assert_nothing_left()
+
+
+def test_kill_9_leaves_no_process_and_no_file_either(tmp_path):
+    with Lab(tmp_path) as running:
+        assert len(running.pids) >= 4
+        running.end(signal.SIGKILL)
+        running.assert_nothing_left()
+
+
+def test_stopped_servers_end_in_order_too(tmp_path):
+    keep = tmp_path / "kept"
+    with Lab(tmp_path, "--keep", str(keep)) as running:
+        os.kill(running.node("r2")["pid"], signal.SIGSTOP)
+        assert running.end() == 0
+        wait_until(lambda: not any(map(alive, running.pids)), "all are gone")
+    assert "bye bye" in (keep / "r2" / "log").read_text()
+
+
+def test_a_server_that_ignores_sigterm_is_killed(tmp_path):
+    server = shutil.which("redis-server") or shutil.which("valkey-server")
+    stubborn = script(tmp_path / "redis-server",
+                      f'[ "$1" = --version ] && exec {server} --version\n'
+                      f'trap "" TERM\n{server} "$@" &\nwhile :; do wait; done\n')
+    with Lab(tmp_path, "--redis-server", stubborn, "--replicas", "0") as running:
+        assert running.end() == 0
+        running.assert_nothing_left()
+
+
+def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path):
+    """Servers that never answer: it is still waiting for them when the signal comes."""
+    server = shutil.which("redis-server") or shutil.which("valkey-server")
+    silent = script(tmp_path / "redis-server",
+                    f'[ "$1" = --version ] && exec {server} --version\n'
+                    f'echo $$ > {tmp_path}/pid\nexec sleep 300\n')
+    with subprocess.Popen([SUNDER, "lab", "--redis-server", silent],
+                          env={**os.environ, "TMPDIR": str(tmp_path)}) as p:
+        pid = wait_until(lambda: (tmp_path / "pid").exists() and
+                         (tmp_path / "pid").read_text().strip(), "a server started")
+        p.send_signal(signal.SIGINT)
+        assert p.wait(DEADLINE) == 130
+    assert not alive(int(pid))
+    assert not list(tmp_path.glob("sunder-lab*"))
+
+
+def test_kept_directories_stay_and_are_not_used_twice(tmp_path):
+    keep = tmp_path / "kept"
+    with Lab(tmp_path, "--keep", str(keep), "--persistence", "rdb") as running:
+        with Redis(running.master) as m:
+            m.do("SET", "k", "v")
+        assert running.end() == 0
+    assert (keep / "r1" / "dump.rdb").exists()
+    assert "Ready to accept" in (keep / "r1" / "log").read_text()
+    again = sunder("lab", "--keep", str(keep), "--", "true")
+    assert again.returncode == 3 and "not empty" in again.stderr
+    assert (keep / "r1" / "dump.rdb").exists()
+
+
+@pytest.mark.parametrize("how,files", [("none", set()), ("rdb", {"dump.rdb"}),
+                                       ("aof", {"appendonly"}),
+                                       ("both", {"dump.rdb", "appendonly"})])
+def test_persistence_is_what_was_asked_for(tmp_path, how, files):
+    keep = tmp_path / "kept"
+    with Lab(tmp_path, "--keep", str(keep), "--persistence", how, "--replicas",
+             "0") as running:
+        with Redis(running.master) as m:
+            m.do("SET", "k", "v")
+        assert running.end() == 0
+    there = {f for f in ("dump.rdb", "appendonly")
+             if any(p.name.startswith(f) for p in (keep / "r1").iterdir())}
+    assert there == files
+
+
+# Servers that die, or do not start.
+
+def test_the_death_of_a_server_is_told_at_once_with_its_last_words(tmp_path):
+    with Lab(tmp_path) as running:
+        with Redis(running.node("r2")["real"]) as r:
+            r.sock.sendall(b"*2\r\n$8\r\nSHUTDOWN\r\n$6\r\nNOSAVE\r\n")
+        wait_until(lambda: "bye bye" in running.stderr(), "its last log line")
+        assert "r2 has died: exit status 0" in running.stderr()
+        os.kill(running.node("r3")["pid"], signal.SIGKILL)
+        wait_until(lambda: "r3 has died: signal 9" in running.stderr(), "r3 is told")
+        with Redis(running.master) as m:  # the rest goes on
+            assert m.do("PING") == "PONG"
+        assert running.end() == 0
+        running.assert_nothing_left()
+
+
+def test_a_server_that_cannot_start_says_why(tmp_path):
+    server = shutil.which("redis-server") or shutil.which("valkey-server")
+    broken = script(tmp_path / "redis-server",
+                    f'[ "$1" = --version ] && exec {server} --version\n'
+                    f'exec {server} "$@" --no-such-option yes\n')
+    out = sunder("lab", "--redis-server", broken, env={"TMPDIR": str(tmp_path)})
+    assert out.returncode == 3
+    assert out.stderr.startswith("sunder lab: r1 did not start: exit status 1\n")
+    assert "no-such-option" in out.stderr
+    assert not list(tmp_path.glob("sunder-lab*"))
+
+
+def test_without_any_server_it_says_what_to_install(tmp_path):
+    out = sunder("lab", env=without_servers(tmp_path))
+    assert out.returncode == 3
+    assert "no redis-server" in out.stderr
+    assert "apt-get install redis-server" in out.stderr
+
+
+def test_valkey_is_found_when_there_is_no_redis(tmp_path):
+    """Not a real valkey: that it is looked for, and known for what it is."""
+    server = shutil.which("redis-server") or shutil.which("valkey-server")
+    env = without_servers(tmp_path)
+    script(tmp_path / "bin" / "valkey-server",
+           f'[ "$1" = --version ] && echo "Valkey server v=8.0.1 sha=0" && exit\n'
+           f'exec {server} "$@"\n')
+    out = sunder("lab", "--", "/bin/sh", "-c", "echo $URL_M", env=env)
+    assert out.returncode == 0, out.stderr
+    assert out.stdout.startswith("redis://127.0.2.1:")
+
+
+@pytest.mark.parametrize("what,words", [
+    ("/no/such/server", "No such file"),
+    ("/etc/passwd", "Permission denied"),
+    ("/bin/ls", "'/bin/ls' will not do: its --version says 'ls"),
+])
+def test_a_wrong_server_is_named(tmp_path, what, words):
+    out = sunder("lab", "--redis-server", what, env={"TMPDIR": str(tmp_path)})
+    assert out.returncode == 3 and words in out.stderr
+    assert out.stderr.count("\n") == 1
+    assert not list(tmp_path.glob("sunder-lab*"))
+
+
+def test_a_server_that_does_not_tell_its_version_is_no_server(tmp_path):
+    mute = script(tmp_path / "redis-server", "exit 9\n")
+    out = sunder("lab", "--redis-server", mute)
+    assert out.returncode == 3
+    assert "asked for its --version it ended with exit status 9" in out.stderr
+
+
+@pytest.mark.parametrize("args,words", [
+    (["--replicas", "10"], "at most 9"),
+    (["--replicas", "two"], "--replicas"),
+    (["--persistence", "disk"], "not 'disk'"),
+    (["-o", "xml"], "not 'xml'"),
+    (["--rule", "on r2 -> r1 do latncy 5ms"], "latency"),
+    (["--rule", "on r7 -> r1 do latency 5ms"], "r7"),
+    (["--direct", "--rule", "on r2 -> r1 do hang"], "--direct"),
+    (["redis-cli"], "after --"),
+])
+def test_a_wrong_command_line_is_one_line_and_a_hint(tmp_path, args, words):
+    out = sunder("lab", *args, env={"TMPDIR": str(tmp_path)})
+    assert out.returncode == 2, out.stderr
+    assert words in out.stderr
+    assert 1 <= out.stderr.count("\n") <= 2
+    assert out.stdout == ""
+
+
+# More than one, and with a command.
+
+def test_two_labs_run_side_by_side(tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    with Lab(tmp_path / "a") as a, Lab(tmp_path / "b") as b:
+        assert a.master != b.master
+        with Redis(a.master) as m:
+            m.do("SET", "who", "a")
+        with Redis(b.master) as m:
+            assert m.do("GET", "who") is None
+        a.end()
+        a.assert_nothing_left()
+        with Redis(b.replicas[0]) as r:
+            assert r.info("replication")["master_link_status"] == "up"
+
+
+def test_a_command_finds_the_urls_and_gives_the_exit_status(tmp_path):
+    out = sunder("lab", "--", "sh", "-c", "echo $URL_M $URL_R; exit 7",
+                 env={"TMPDIR": str(tmp_path)})
+    assert out.returncode == 7, out.stderr
+    master, replicas = out.stdout.split()
+    assert master.startswith("redis://127.0.2.1:") and replicas.count("redis://") == 2
+    assert not list(tmp_path.glob("sunder-lab*"))
+
+
+def test_a_command_that_dies_of_a_signal_ends_as_in_a_shell(tmp_path):
+    out = sunder("lab", "--replicas", "0", "--", "sh", "-c", "kill -9 $$",
+                 env={"TMPDIR": str(tmp_path)})
+    assert out.returncode == 128 + 9
+
+
+def test_a_command_that_is_not_there_is_an_error_of_the_environment(tmp_path):
+    out = sunder("lab", "--replicas", "0", "--", "no-such-command",
+                 env={"TMPDIR": str(tmp_path)})
+    assert out.returncode == 3 and "cannot run 'no-such-command'" in out.stderr
+    assert not list(tmp_path.glob("sunder-lab*"))
+
+
+def test_sigterm_is_passed_on_to_the_command(tmp_path):
+    shell = f"trap 'echo told > {shlex.quote(str(tmp_path))}/told; exit 5' TERM; " \
+            "echo up; while :; do sleep 0.05; done"
+    with subprocess.Popen([SUNDER, "lab", "--replicas", "0", "--", "sh", "-c", shell],
+                          stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                          env={**os.environ, "TMPDIR": str(tmp_path)}) as p:
+        assert p.stdout.readline() == b"up\n"
+        p.send_signal(signal.SIGTERM)
+        assert p.wait(DEADLINE) == 5
+    assert (tmp_path / "told").read_text() == "told\n"
+    assert not list(tmp_path.glob("sunder-lab*"))
+
+
+# Rules.
+
+def test_a_rule_is_in_force_once_all_is_in_sync(tmp_path):
+    """A lab whose replication hangs could never be in sync, if the rule came first."""
+    with Lab(tmp_path, "--rule", "on r2 -> r1 replies do hang") as running:
+        with Redis(running.master) as m:
+            m.do("SET", "k", "new")
+            assert m.do("WAIT", 1, 5000) == 1  # r3 hears of it
+            assert m.do("WAIT", 2, 200) == 1   # r2 does not
+        with Redis(running.replicas[0]) as r:
+            assert r.do("GET", "k") is None
+        with Redis(running.replicas[1]) as r:
+            assert r.do("GET", "k") == "new"
+        running.end()
+        running.assert_nothing_left()
+
+
+def test_the_journal_has_what_the_rules_decided(tmp_path):
+    journal = tmp_path / "journal"
+    out = sunder("lab", "--rule", "slow: on client -> r1 when command=GET do latency 1ms",
+                 "--seed", "7", "--journal", str(journal), "--", "redis-cli" if
+                 shutil.which("redis-cli") else "valkey-cli", "--version",
+                 env={"TMPDIR": str(tmp_path)})
+    assert out.returncode == 0, out.stderr
+    assert "seed=7" in journal.read_text() and "slow" in journal.read_text()
+
+
+def test_a_direct_lab_has_no_proxy_anywhere(tmp_path):
+    with Lab(tmp_path, "--direct") as running:
+        assert running.master.startswith("redis://127.0.1.1:")
+        with Redis(running.replicas[0]) as r:
+            assert r.info("replication")["master_host"] == "127.0.1.1"
+        port = running.master.rpartition(":")[2]
+        with pytest.raises(ConnectionRefusedError):
+            Redis(f"127.0.2.1:{port}")
+        running.end()
+        running.assert_nothing_left()
+
+
+def test_sentinels_find_each_other_and_all_replicas_through_the_proxy(tmp_path):
+    with Lab(tmp_path, "--sentinels", "3") as running:
+        urls = running.map["url_s"].split(",")
+        assert len(urls) == 3
+        for url in urls:
+            with Redis(url) as s:
+                replicas = s.do("SENTINEL", "REPLICAS", "mymaster")
+                others = s.do("SENTINEL", "SENTINELS", "mymaster")
+                for entry in replicas + others:
+                    fields = dict(zip(entry[::2], entry[1::2]))
+                    assert fields["ip"].startswith("127.0.2.")
+                assert len(replicas) == 2 and len(others) == 2
+        running.end()
+        running.assert_nothing_left()
