@@ -4,6 +4,8 @@
 
 #include "cli.h"
 #include "commands.h"
+#include "exercise.h"
+#include "lab.h"
 #include "probe.h"
 
 #ifndef SUNDER_VERSION
@@ -12,6 +14,8 @@
 
 static const struct command commands[] = {
     {"proxy", "stand in front of Redis nodes and break what the rules say", cmd_proxy},
+    {"lab", "real Redis servers on this machine, wired through the proxy", cmd_lab},
+    {"exercise", "run a lesson: lab, faults, probe and a verdict", cmd_exercise},
     {"probe", "measure what a client sees: stale reads and their age", cmd_probe},
     {"hello", "connect, say HELLO, read the key mystery", cmd_hello},
     {"faults", "the catalogue of faults and their parameters", cmd_faults},

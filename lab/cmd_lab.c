@@ -1,0 +1,259 @@
+/* cmd_lab.c -- `sunder lab`: real Redis behind the proxy, for as long as you like.
+ *
+ * What it prints on stdout can be sourced by a shell: two or three exports, and a map in
+ * comments.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lab.h"
+#include "log.h"
+#include "process.h"
+#include "stage.h"
+
+#define URLS 512
+
+struct flags {
+    uint64_t replicas, sentinels, seed;
+    const char *persistence, *server, *keep, *journal, *output;
+    struct texts rules;
+    bool direct;
+};
+
+static struct flags flags;
+
+static const struct opt opts[] = {
+    {"replicas", 0, OPT_COUNT, &flags.replicas, "N", "how many replicas"},
+    {"sentinels", 0, OPT_COUNT, &flags.sentinels, "N", "how many sentinels"},
+    {"persistence", 0, OPT_TEXT, &flags.persistence, "HOW", "none, rdb, aof or both"},
+    {"redis-server", 0, OPT_TEXT, &flags.server, "PATH",
+     "the server to run; redis-server or valkey-server from PATH when not given"},
+    {"keep", 0, OPT_TEXT, &flags.keep, "DIR", "work in this directory, and leave it"},
+    {"rule", 0, OPT_TEXTS, &flags.rules, "SENTENCE",
+     "in force when all are in sync; may be repeated"},
+    {"seed", 0, OPT_COUNT, &flags.seed, "N",
+     "for what rules leave to chance; drawn when not given"},
+    {"journal", 0, OPT_TEXT, &flags.journal, "FILE", "write every decision to it"},
+    {"direct", 0, OPT_FLAG, &flags.direct, NULL, "without any proxy: the control"},
+    {"output", 'o', OPT_TEXT, &flags.output, "FORMAT", "text or json"},
+    {0},
+};
+
+static const struct usage usage = {
+    .command = "lab",
+    .line = "[options] [-- COMMAND...]",
+    .about =
+        "Start a Redis master and its replicas on addresses of the loopback, every link "
+        "between them through the proxy; print where they are; run until Ctrl-C, or "
+        "until COMMAND ends, which finds URL_M, URL_R and URL_S in its environment. "
+        "Nothing is left behind.",
+    .example = "sunder lab --rule 'on r2 -> r1 replies do latency 50ms'",
+    .opts = opts,
+};
+
+struct urls {
+    char master[URLS], replicas[URLS], sentinels[URLS];
+};
+
+static void urls_of(const struct topology *t, struct urls *u)
+{
+    topology_urls(t, TOPOLOGY_MASTER, u->master, URLS);
+    topology_urls(t, TOPOLOGY_REPLICA, u->replicas, URLS);
+    topology_urls(t, TOPOLOGY_SENTINEL, u->sentinels, URLS);
+}
+
+static void print_nodes(const struct lab *l)
+{
+    const struct topology *t = lab_topology(l);
+    char known[TOPOLOGY_ADDRESS], real[TOPOLOGY_ADDRESS];
+
+    printf("# %-5s %-9s %-18s %-18s %s\n", "node", "role", "address",
+           lab_proxy(l) ? "really at" : "", "pid");
+    for (size_t i = 0; i < t->n; i++)
+        printf("# %-5s %-9s %-18s %-18s %d\n", t->node[i].name,
+               topology_roles[t->node[i].role], topology_known(t, i, known),
+               lab_proxy(l) ? topology_real(t, i, real) : "", (int)lab_pid(l, i));
+}
+
+static bool links_to(const struct topology *t, size_t from, size_t to)
+{
+    if (from == to)
+        return false;
+    if (t->node[from].role == TOPOLOGY_SENTINEL)
+        return true;
+    return t->node[from].role == TOPOLOGY_REPLICA && to == 0;
+}
+
+static const char *link_carries(const struct topology *t, size_t from)
+{
+    return t->node[from].role == TOPOLOGY_SENTINEL ? "sentinel" : "replication";
+}
+
+static void print_links(const struct topology *t)
+{
+    printf("#\n# links: client -> *");
+    for (size_t from = 0; from < t->n; from++)
+        for (size_t to = 0; to < t->n; to++)
+            if (links_to(t, from, to))
+                printf(", %s -> %s", t->node[from].name, t->node[to].name);
+    printf("\n");
+}
+
+static void print_text(const struct lab *l)
+{
+    struct urls u;
+    char server[64];
+
+    urls_of(lab_topology(l), &u);
+    printf("export URL_M=%s\n", u.master);
+    printf("export URL_R=%s\n", u.replicas);
+    if (u.sentinels[0])
+        printf("export URL_S=%s\n", u.sentinels);
+    printf("#\n");
+    print_nodes(l);
+    print_links(lab_topology(l));
+    printf("# %s in %s; Ctrl-C ends it\n",
+           server_print(lab_server(l), server, sizeof server), lab_directory(l));
+    fflush(stdout);
+}
+
+static json_t *json_nodes(const struct lab *l)
+{
+    const struct topology *t = lab_topology(l);
+    char known[TOPOLOGY_ADDRESS], real[TOPOLOGY_ADDRESS];
+    json_t *nodes = json_array();
+
+    for (size_t i = 0; i < t->n; i++)
+        json_array_append_new(
+            nodes, json_pack("{s:s, s:s, s:s, s:s, s:i}", "name", t->node[i].name, "role",
+                             topology_roles[t->node[i].role], "address",
+                             topology_known(t, i, known), "real",
+                             topology_real(t, i, real), "pid", (int)lab_pid(l, i)));
+    return nodes;
+}
+
+static json_t *json_links(const struct topology *t)
+{
+    json_t *links = json_array();
+
+    for (size_t from = 0; from < t->n; from++)
+        for (size_t to = 0; to < t->n; to++)
+            if (links_to(t, from, to))
+                json_array_append_new(
+                    links, json_pack("{s:s, s:s, s:s}", "from", t->node[from].name, "to",
+                                     t->node[to].name, "carries", link_carries(t, from)));
+    return links;
+}
+
+static void print_json(const struct lab *l)
+{
+    struct urls u;
+    char server[64];
+    json_t *all;
+
+    urls_of(lab_topology(l), &u);
+    all = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:o}", "url_m", u.master,
+                    "url_r", u.replicas, "url_s", u.sentinels, "server",
+                    server_print(lab_server(l), server, sizeof server), "directory",
+                    lab_directory(l), "direct", lab_proxy(l) == NULL, "nodes",
+                    json_nodes(l), "links", json_links(lab_topology(l)));
+    json_dumpf(all, stdout, JSON_COMPACT);
+    printf("\n");
+    fflush(stdout);
+    json_decref(all);
+}
+
+/* 128 + the signal; but for a lab that was up, Ctrl-C is how it ends. */
+static int run_on(struct stage *s)
+{
+    if (strcmp(flags.output, "json") == 0)
+        print_json(s->lab);
+    else
+        print_text(s->lab);
+    return stage_idle(s) == -EINTR ? STATUS_MET : STATUS_ENVIRONMENT;
+}
+
+static int run_command(struct stage *s, const char *const *argv)
+{
+    char m[URLS + 8], r[URLS + 8], se[URLS + 8];
+    const char *env[] = {m, r, se, NULL};
+    struct urls u;
+    int status, rc;
+
+    urls_of(lab_topology(s->lab), &u);
+    snprintf(m, sizeof m, "URL_M=%s", u.master);
+    snprintf(r, sizeof r, "URL_R=%s", u.replicas);
+    snprintf(se, sizeof se, "URL_S=%s", u.sentinels);
+    rc = stage_run(s, argv, env, NULL, NULL, true, &status);
+    return rc < 0 ? stage_fail(s, &usage, rc) : process_exit_code(status);
+}
+
+static int run(const struct lab_options *o, const char *const *command)
+{
+    struct stage s;
+    int rc, status;
+
+    stage_open(&s);
+    s.tolerant = true;
+    rc = stage_lab(&s, o);
+    if (rc < 0)
+        status = stage_fail(&s, &usage, rc);
+    else if (command[0] != NULL)
+        status = run_command(&s, command);
+    else
+        status = run_on(&s);
+    stage_close(&s);
+    return status;
+}
+
+static int check(struct lab_options *o)
+{
+    int how = 0;
+
+    while (persistence_words[how] != NULL &&
+           strcmp(flags.persistence, persistence_words[how]))
+        how++;
+    if (persistence_words[how] == NULL)
+        return cli_usage(&usage, "--persistence is none, rdb, aof or both, not '%s'",
+                         flags.persistence);
+    if (strcmp(flags.output, "text") != 0 && strcmp(flags.output, "json") != 0)
+        return cli_usage(&usage, "--output is text or json, not '%s'", flags.output);
+    if (flags.replicas > TOPOLOGY_REPLICAS || flags.sentinels > TOPOLOGY_SENTINELS)
+        return cli_usage(&usage, "at most %d replicas and %d sentinels",
+                         TOPOLOGY_REPLICAS, TOPOLOGY_SENTINELS);
+    if (flags.direct && (flags.rules.n > 0 || flags.journal != NULL))
+        return cli_usage(&usage, "--direct means no proxy: no --rule and no --journal");
+    o->persistence = (enum persistence)how;
+    return STATUS_MET;
+}
+
+int cmd_lab(int argc, char **argv)
+{
+    struct lab_options o = {0};
+    int status, at;
+
+    flags = (struct flags){.replicas = 2, .persistence = "none", .output = "text"};
+    at = cli_parse(&usage, argc, argv, &status);
+    if (at < 0)
+        return status;
+    if (at < argc && strcmp(argv[at - 1], "--") != 0)
+        return cli_usage(&usage, "'%s' is no option; a command to run stands after --",
+                         argv[at]);
+    status = check(&o);
+    if (status != STATUS_MET)
+        return status;
+    o.replicas = flags.replicas;
+    o.sentinels = flags.sentinels;
+    o.server = flags.server;
+    o.keep = flags.keep;
+    o.rules = flags.rules.item;
+    o.nrules = flags.rules.n;
+    o.seed = flags.seed;
+    o.seed_given = flags.seed != 0;
+    o.journal = flags.journal;
+    o.direct = flags.direct;
+    log_level = LOG_WARN;
+    return run(&o, (const char *const *)(argv + at));
+}

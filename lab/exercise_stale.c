@@ -1,0 +1,422 @@
+/* exercise_stale.c -- how often does a read from a replica miss a write that was just
+ * acknowledged, and what helps?
+ *
+ * Four rows, because one number says nothing here. Without any fault the rate depends on
+ * the machine, and a proxy that does nothing moves it: so both are measured first. Then a
+ * known lag on the replication links, which must make nearly every immediate read stale,
+ * and must be found again as the time until a write is visible; if it is not, neither
+ * number can be trusted. Last the same lag with WAIT, which must leave no stale read.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "exercise.h"
+#include "value.h"
+
+#define URLS 512
+
+/* With the lag, operations begin at a third of the rate that the proxy let through
+ * without it, and only for a while: on a busy machine the settle time would otherwise
+ * show how long a read waits for its turn. With WAIT each takes a round of the lag. */
+#define PACED_SHARE 3
+#define PACED_TIME  SEC(10)
+#define WAITED_TIME SEC(3)
+#define LEAST_OPS   20
+
+struct flags {
+    nsec lag;
+    uint64_t pairs, ops, replicas;
+    const char *output, *keep, *server;
+    bool lines;
+};
+
+static struct flags flags;
+
+static const struct opt opts[] = {
+    {"lag", 0, OPT_TIME, &flags.lag, "TIME", "how late replicas hear of a write"},
+    {"pairs", 0, OPT_COUNT, &flags.pairs, "N", "how many writers, with a reader each"},
+    {"ops", 0, OPT_COUNT, &flags.ops, "N", "how many writes, and reads, of each pair"},
+    {"replicas", 0, OPT_COUNT, &flags.replicas, "N", "how many replicas are read from"},
+    {"lines", 0, OPT_FLAG, &flags.lines, NULL,
+     "run it with lag once more and print its wrong values"},
+    {"redis-server", 0, OPT_TEXT, &flags.server, "PATH",
+     "the server to run; redis-server or valkey-server from PATH when not given"},
+    {"keep", 0, OPT_TEXT, &flags.keep, "DIR", "work in this directory, and leave it"},
+    {"output", 'o', OPT_TEXT, &flags.output, "FORMAT", "text or json"},
+    {0},
+};
+
+static const struct usage usage = {
+    .command = "exercise stale",
+    .line = "[options]",
+    .about =
+        "How often does a read from a replica miss a write that has just been "
+        "acknowledged? Measured without a proxy, through the proxy, with a lag on the "
+        "replication links, and with the same lag and WAIT after each write.",
+    .example = "sunder exercise stale --lag 50ms",
+    .opts = opts,
+};
+
+/* -- the rows -------------------------------------------------------------------- */
+
+enum { DIRECT, PROXIED, LAGGED, WAITED };
+
+/* What the rows differ in. */
+struct load {
+    uint64_t ops, rate; /* rate 0 = as fast as it goes */
+    bool wait, lines;
+};
+
+static uint64_t at_most_ops(uint64_t n)
+{
+    n = n < LEAST_OPS ? LEAST_OPS : n;
+    return n < flags.ops ? n : flags.ops;
+}
+
+static struct load paced(const struct exercise_outcome *o)
+{
+    double free_rate = exercise_number(o->row[PROXIED].probe, "throughput");
+    uint64_t rate = free_rate > PACED_SHARE ? (uint64_t)(free_rate / PACED_SHARE) : 1;
+
+    return (struct load){
+        .rate = rate,
+        .ops = at_most_ops(rate * (PACED_TIME / SEC(1)) / flags.pairs),
+    };
+}
+
+static struct load waiting(void)
+{
+    uint64_t ops = at_most_ops(WAITED_TIME / (flags.lag + MSEC(5)));
+
+    return (struct load){.ops = ops, .wait = true};
+}
+
+/* How many of 100 writes to settle: one, but about a hundred in all at the least. */
+static uint64_t settle_percent(const struct load *l)
+{
+    uint64_t all = flags.pairs * l->ops;
+
+    return all >= 10000 ? 1 : all <= 100 ? 100 : 10000 / all;
+}
+
+/* For the probe, lines and JSON exclude each other. */
+static int run_probe(struct stage *s, struct exercise_outcome *o, const char *name,
+                     const struct load *l)
+{
+    const struct topology *t = lab_topology(s->lab);
+    char write[URLS], read[URLS], pairs[24], ops[24], settle[24], number[24];
+    const char *argv[20] = {"stale", "--write", write, "--read",   read,  "--pairs",
+                            pairs,   "--ops",   ops,   "--settle", settle};
+    size_t n = 11;
+
+    topology_urls(t, TOPOLOGY_MASTER, write, sizeof write);
+    topology_urls(t, TOPOLOGY_REPLICA, read, sizeof read);
+    snprintf(pairs, sizeof pairs, "%" PRIu64, flags.pairs);
+    snprintf(ops, sizeof ops, "%" PRIu64, l->ops);
+    snprintf(settle, sizeof settle, "%" PRIu64 "%%", settle_percent(l));
+    snprintf(number, sizeof number, "%" PRIu64, l->wait ? flags.replicas : l->rate);
+    if (l->wait || l->rate > 0) {
+        argv[n++] = l->wait ? "--wait" : "--rate";
+        argv[n++] = number;
+    }
+    argv[n++] = l->lines ? "--lines" : "-o";
+    if (!l->lines)
+        argv[n++] = "json";
+    return exercise_probe(s, argv, strcmp(flags.output, "json") == 0 ? stderr : stdout, o,
+                          l->lines ? NULL : name);
+}
+
+static int row(struct stage *s, struct exercise_outcome *o, const char *name,
+               struct load l)
+{
+    int rc = stage_sync(s);
+
+    if (rc < 0)
+        return rc;
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "%zu of 4: %s%s\n", o->rows + 1, name,
+                l.lines ? ", in lines" : "");
+    return run_probe(s, o, name, &l);
+}
+
+/* The lines are those of a run of their own, before the one that is measured. */
+static int lagged_rows(struct stage *s, struct exercise_outcome *o, const char *name)
+{
+    struct load load = paced(o);
+    int rc = 0;
+
+    if (flags.lines) {
+        load.lines = true;
+        rc = row(s, o, name, load);
+        load.lines = false;
+    }
+    return rc < 0 ? rc : row(s, o, name, load);
+}
+
+static struct lab_options lab_options(bool direct, char *keep, size_t size)
+{
+    struct lab_options lab = {
+        .replicas = flags.replicas,
+        .server = flags.server,
+        .direct = direct,
+    };
+
+    if (flags.keep != NULL) {
+        snprintf(keep, size, "%s/%s", flags.keep, direct ? "direct" : "proxied");
+        lab.keep = keep;
+    }
+    return lab;
+}
+
+static int direct_row(struct stage *s, struct exercise_outcome *o)
+{
+    char keep[4096];
+    struct lab_options lab = lab_options(true, keep, sizeof keep);
+    int rc = stage_lab(s, &lab);
+
+    if (rc == 0)
+        rc = row(s, o, "direct", (struct load){.ops = flags.ops});
+    return rc;
+}
+
+static int proxied_rows(struct stage *s, struct exercise_outcome *o)
+{
+    char keep[4096], rule[128], lag[32], name[48];
+    struct lab_options lab = lab_options(false, keep, sizeof keep);
+    int rc = stage_lab(s, &lab);
+
+    value_print_time(flags.lag, lag, sizeof lag);
+    snprintf(rule, sizeof rule, "lag: on r* -> r1 replies do latency %s", lag);
+    if (rc == 0)
+        rc = row(s, o, "proxied", (struct load){.ops = flags.ops});
+    if (rc == 0)
+        rc = stage_rule(s, rule);
+    snprintf(name, sizeof name, "lag %s", lag);
+    if (rc == 0)
+        rc = lagged_rows(s, o, name);
+    snprintf(name, sizeof name, "lag %s, WAIT %" PRIu64, lag, flags.replicas);
+    if (rc == 0)
+        rc = row(s, o, name, waiting());
+    return rc;
+}
+
+static int make_keep(struct stage *s)
+{
+    if (flags.keep == NULL || mkdir(flags.keep, 0700) == 0 || errno == EEXIST)
+        return 0;
+    s->trouble = (struct lab_trouble){.log = ""};
+    return err_set(&s->trouble.err, -errno, "cannot make '%s': %s", flags.keep,
+                   strerror(errno));
+}
+
+/* -- the verdict ----------------------------------------------------------------- */
+
+static double settle_limit(void)
+{
+    double lag = (double)flags.lag / 1e6, more = lag / 10;
+
+    return lag + (more > 5 ? more : 5);
+}
+
+static void check_lagged(struct exercise_outcome *o)
+{
+    const json_t *row = o->row[LAGGED].probe;
+    double rate = exercise_number(row, "reads.rate");
+    double settle = exercise_number(row, "settle_ms.p50");
+    double lag = (double)flags.lag / 1e6;
+
+    exercise_check(o, rate >= 0.99,
+                   "with the lag %.2f %% of reads are stale; expected at least 99 %%",
+                   100 * rate);
+    exercise_check(o, settle >= lag && settle <= settle_limit(),
+                   "half of the writes are visible after %.2f ms; expected %g to %g ms: "
+                   "the lag itself",
+                   settle, lag, settle_limit());
+}
+
+static void check_waited(struct exercise_outcome *o)
+{
+    const json_t *row = o->row[WAITED].probe;
+    double stale = exercise_number(row, "reads.stale");
+    double reads = exercise_number(row, "reads.total");
+
+    exercise_check(o, stale == 0 && reads > 0,
+                   "after WAIT %" PRIu64 " %g of %g reads are stale; expected none",
+                   flags.replicas, stale, reads);
+}
+
+/* Texts with one gap, for the lag. */
+#define WHEN_MET                                                                         \
+    "Expectation met: a replica that is %s behind answers nearly every immediate read "  \
+    "with an old value, and nothing tells the reader. WAIT for every replica that is "   \
+    "read leaves none, and costs a round of that lag for each write."
+#define WHEN_NOT_MET                                                                     \
+    "Expectation NOT met: see above. A machine that is busy with other things widens "   \
+    "the settle time; few stale reads mean that the lag of %s is too short to be "       \
+    "seen, or did not reach all replicas."
+
+static void judge(struct exercise_outcome *o)
+{
+    char lag[32];
+
+    check_lagged(o);
+    check_waited(o);
+    value_print_time(flags.lag, lag, sizeof lag);
+    if (exercise_met(o))
+        snprintf(o->text, sizeof o->text, WHEN_MET, lag);
+    else
+        snprintf(o->text, sizeof o->text, WHEN_NOT_MET, lag);
+}
+
+/* -- what is printed ------------------------------------------------------------- */
+
+static const char *whole(const json_t *probe, const char *path, char *buf, size_t size)
+{
+    double x = exercise_number(probe, path);
+
+    snprintf(buf, size, isnan(x) ? "-" : "%.0f", x);
+    return buf;
+}
+
+static const char *cell_reads(const json_t *p, char *buf, size_t size)
+{
+    return whole(p, "reads.total", buf, size);
+}
+
+static const char *cell_stale(const json_t *p, char *buf, size_t size)
+{
+    return whole(p, "reads.stale", buf, size);
+}
+
+static const char *cell_rate(const json_t *p, char *buf, size_t size)
+{
+    snprintf(buf, size, "%.2f %%", 100 * exercise_number(p, "reads.rate"));
+    return buf;
+}
+
+static const char *cell_interval(const json_t *p, char *buf, size_t size)
+{
+    snprintf(buf, size, "%.2f to %.2f", 100 * exercise_number(p, "reads.low"),
+             100 * exercise_number(p, "reads.high"));
+    return buf;
+}
+
+static const char *pair(const json_t *p, const char *a, const char *b, const char *fmt,
+                        char *buf, size_t size)
+{
+    double x = exercise_number(p, a), y = exercise_number(p, b);
+
+    if (isnan(x) || isnan(y))
+        snprintf(buf, size, "-");
+    else if (strcmp(fmt, "ms") == 0)
+        snprintf(buf, size, "%.2f / %.2f", x, y);
+    else
+        snprintf(buf, size, "%.0f / %.0f", x, y);
+    return buf;
+}
+
+static const char *cell_behind(const json_t *p, char *buf, size_t size)
+{
+    return pair(p, "behind.p50", "behind.max", "", buf, size);
+}
+
+static const char *cell_settle(const json_t *p, char *buf, size_t size)
+{
+    return pair(p, "settle_ms.p50", "settle_ms.p99", "ms", buf, size);
+}
+
+static const char *cell_throughput(const json_t *p, char *buf, size_t size)
+{
+    return whole(p, "throughput", buf, size);
+}
+
+static const struct exercise_column columns[] = {
+    {"reads", cell_reads},
+    {"stale", cell_stale},
+    {"rate", cell_rate},
+    {"95 % interval", cell_interval},
+    {"behind p50/max", cell_behind},
+    {"settle ms p50/p99", cell_settle},
+    {"reads/s", cell_throughput},
+};
+
+static void print_text(const struct exercise_outcome *o)
+{
+    printf(
+        "%" PRIu64 " pairs of a writer and a reader, reading from %" PRIu64
+        " replicas. The first two rows go as fast as\nthey can. With the lag, operations "
+        "begin at a third of that rate, so that the settle time\nis that of the lag and "
+        "not of a busy machine.\n\n",
+        flags.pairs, flags.replicas);
+    exercise_print_table(o, columns, sizeof columns / sizeof *columns);
+    exercise_print_verdict(o);
+}
+
+static void print(const struct exercise_outcome *o)
+{
+    if (strcmp(flags.output, "json") != 0) {
+        print_text(o);
+        return;
+    }
+    exercise_print_json(o, json_pack("{s:f, s:I, s:I}", "lag_ms", (double)flags.lag / 1e6,
+                                     "pairs", (json_int_t)flags.pairs, "replicas",
+                                     (json_int_t)flags.replicas));
+}
+
+static int run(void)
+{
+    struct exercise_outcome o = {.name = exercise_stale.name};
+    struct stage s;
+    int rc, status;
+
+    stage_open(&s);
+    rc = make_keep(&s);
+    if (rc == 0)
+        rc = direct_row(&s, &o);
+    if (rc == 0) {
+        stage_lab_close(&s);
+        rc = proxied_rows(&s, &o);
+    }
+    status = rc < 0 ? stage_fail(&s, &usage, rc) : STATUS_MET;
+    stage_close(&s);
+    if (rc == 0) {
+        judge(&o);
+        print(&o);
+        status = exercise_met(&o) ? STATUS_MET : STATUS_NOT_MET;
+    }
+    exercise_release(&o);
+    return status;
+}
+
+static int stale(int argc, char **argv)
+{
+    int status, at;
+
+    flags = (struct flags){
+        .lag = MSEC(50), .pairs = 100, .ops = 1000, .replicas = 2, .output = "text"};
+    at = cli_parse(&usage, argc, argv, &status);
+    if (at < 0)
+        return status;
+    if (at < argc)
+        return cli_usage(&usage, "'%s' is no option", argv[at]);
+    if (strcmp(flags.output, "text") != 0 && strcmp(flags.output, "json") != 0)
+        return cli_usage(&usage, "--output is text or json, not '%s'", flags.output);
+    if (flags.lag == 0 || flags.lag > SEC(5))
+        return cli_usage(&usage, "--lag is more than 0 and at most 5s");
+    if (flags.pairs == 0 || flags.ops == 0)
+        return cli_usage(&usage, "--pairs and --ops are at least 1");
+    if (flags.replicas == 0 || flags.replicas > TOPOLOGY_REPLICAS)
+        return cli_usage(&usage, "--replicas is 1 to %d", TOPOLOGY_REPLICAS);
+    return run();
+}
+
+const struct exercise exercise_stale = {
+    .name = "stale",
+    .help = "how often does a read from a replica miss the last write?",
+    .run = stale,
+};

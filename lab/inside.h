@@ -1,0 +1,57 @@
+/* inside.h -- the insides of a lab, shared by lab.c and questions.c and nobody else. */
+#ifndef INSIDE_H
+#define INSIDE_H
+
+#include "lab.h"
+#include "process.h"
+#include "question.h"
+#include "workdir.h"
+
+enum phase { MASTER, REPLICAS, SYNC, SENTINELS, UP, FAILED, CLOSING };
+
+struct node {
+    struct lab *lab;
+    size_t index;
+    struct process *process;
+    struct question *question;
+    char *dir, *log; /* NULL before its first start */
+    char link[16];   /* a replica's master_link_status */
+    bool answers, settled;
+};
+
+struct lab {
+    uv_loop_t *loop;
+    struct server server;
+    struct topology topology;
+    struct workdir workdir;
+    enum persistence persistence;
+    char **rules;
+    size_t nrules;
+    uint64_t seed;
+    bool seed_given, direct, served; /* served: ready has been called */
+    char *journal;
+    int port_holder;
+
+    struct proxy *proxy;
+    struct node node[TOPOLOGY_NODES];
+    enum phase phase;
+    bool nudged;      /* the master has something to tell its replicas */
+    long long target; /* what replicas must have applied; -1 = not known yet */
+    uv_timer_t poll, deadline;
+    unsigned open;
+
+    void (*waiting)(void *arg, const struct lab_trouble *t);
+    void (*died)(void *arg, const struct lab_trouble *t);
+    void *arg;
+    void (*closed)(void *arg);
+    void *closed_arg;
+};
+
+/* lab.c: decide what comes next. */
+void lab_turn(struct lab *l);
+
+/* questions.c: ask every node what there is to ask it in this phase; each answer is
+ * noted, and lab_turn called. */
+void lab_ask(struct lab *l);
+
+#endif

@@ -1,0 +1,243 @@
+/* stage.c -- a loop with a lab and a program on it, played in a straight line.
+ *
+ * Callbacks only set flags; until() turns the loop until one of them ends the wait.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "process.h"
+#include "stage.h"
+
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+
+#define SIGNALS (sizeof signals / sizeof *signals)
+#define GRACE   SEC(2)
+#define TICK_MS 100
+
+static void on_signal(uv_signal_t *h, int sig)
+{
+    struct stage *s = h->data;
+
+    if (s->program != NULL && s->interactive) {
+        if (sig != SIGINT) /* the terminal has sent it that one already */
+            process_stop(s->program, GRACE);
+        return;
+    }
+    if (s->came == 0)
+        s->came = sig;
+}
+
+/* How far the lab is, on one line that is written over and over. */
+static void on_tick(uv_timer_t *t)
+{
+    struct stage *s = t->data;
+    char text[64];
+
+    fprintf(stderr, "\r\033[Klab: %s", lab_progress(s->lab, text, sizeof text));
+}
+
+static void tick_start(struct stage *s)
+{
+    if (isatty(STDERR_FILENO))
+        uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+static void tick_stop(struct stage *s)
+{
+    if (uv_is_active((uv_handle_t *)&s->tick))
+        fprintf(stderr, "\r\033[K");
+    uv_timer_stop(&s->tick);
+}
+
+static void on_ready(void *arg, const struct lab_trouble *t)
+{
+    struct stage *s = arg;
+
+    s->done = true;
+    if (t == NULL)
+        return;
+    s->failed = true;
+    s->trouble = *t;
+}
+
+static const struct usage died_usage = {.command = "lab"};
+
+static void on_died(void *arg, const struct lab_trouble *t)
+{
+    struct stage *s = arg;
+
+    if (s->tolerant) {
+        stage_tell(&died_usage, t);
+        return;
+    }
+    s->failed = true;
+    s->trouble = *t;
+}
+
+static void on_done(void *arg)
+{
+    struct stage *s = arg;
+
+    s->done = true;
+}
+
+static void on_program_output(void *arg, const char *p, size_t n)
+{
+    struct stage *s = arg;
+
+    s->on_output(s->output_arg, p, n);
+}
+
+static void on_program_exit(void *arg, int status)
+{
+    struct stage *s = arg;
+
+    s->program = NULL;
+    s->status = status;
+    s->done = true;
+}
+
+/* Turn the loop until the awaited has come or nothing more will. */
+static int until_done(struct stage *s)
+{
+    while (!s->done && !s->failed && s->came == 0)
+        uv_run(&s->loop, UV_RUN_ONCE);
+    if (s->came != 0)
+        return -EINTR;
+    if (s->failed)
+        return s->trouble.err.code;
+    return 0;
+}
+
+void stage_open(struct stage *s)
+{
+    int rc;
+
+    memset(s, 0, sizeof *s);
+    rc = uv_loop_init(&s->loop);
+    assert(rc == 0);
+    uv_timer_init(&s->loop, &s->tick);
+    s->tick.data = s;
+    for (size_t i = 0; i < SIGNALS; i++) {
+        uv_signal_init(&s->loop, &s->signal[i]);
+        s->signal[i].data = s;
+        uv_signal_start(&s->signal[i], on_signal, signals[i]);
+    }
+}
+
+int stage_lab(struct stage *s, const struct lab_options *o)
+{
+    int rc;
+
+    assert(s->lab == NULL);
+    s->trouble = (struct lab_trouble){.log = ""};
+    s->done = false;
+    rc = lab_open(&s->loop, o, on_ready, on_died, s, &s->lab, &s->trouble.err);
+    if (rc < 0)
+        return rc;
+    tick_start(s);
+    rc = until_done(s);
+    tick_stop(s);
+    return rc;
+}
+
+void stage_lab_close(struct stage *s)
+{
+    if (s->lab == NULL)
+        return;
+    s->done = false;
+    lab_close(s->lab, on_done, s);
+    s->lab = NULL;
+    while (!s->done)
+        uv_run(&s->loop, UV_RUN_ONCE);
+}
+
+int stage_sync(struct stage *s)
+{
+    int rc;
+
+    s->done = false;
+    lab_sync(s->lab, on_ready);
+    tick_start(s);
+    rc = until_done(s);
+    tick_stop(s);
+    return rc;
+}
+
+int stage_rule(struct stage *s, const char *sentence)
+{
+    s->trouble = (struct lab_trouble){.log = ""};
+    return proxy_rule_add(lab_proxy(s->lab), sentence, &s->trouble.err);
+}
+
+int stage_run(struct stage *s, const char *const *argv, const char *const *env,
+              void (*on_output)(void *arg, const char *p, size_t n), void *arg,
+              bool interactive, int *status)
+{
+    struct process_spec spec = {
+        .argv = argv,
+        .env = env,
+        .on_output = on_output != NULL ? on_program_output : NULL,
+        .on_exit = on_program_exit,
+        .arg = s,
+    };
+    int rc;
+
+    assert(s->program == NULL);
+    s->done = false;
+    s->interactive = interactive;
+    s->trouble = (struct lab_trouble){.log = ""};
+    s->on_output = on_output;
+    s->output_arg = arg;
+    rc = process_spawn(&s->loop, &spec, &s->program, &s->trouble.err);
+    if (rc == 0)
+        rc = until_done(s);
+    *status = s->status;
+    return rc;
+}
+
+int stage_idle(struct stage *s)
+{
+    s->done = false;
+    return until_done(s);
+}
+
+void stage_close(struct stage *s)
+{
+    int rc;
+
+    if (s->program != NULL)
+        process_stop(s->program, GRACE);
+    while (s->program != NULL)
+        uv_run(&s->loop, UV_RUN_ONCE);
+    stage_lab_close(s);
+    uv_close((uv_handle_t *)&s->tick, NULL);
+    for (size_t i = 0; i < SIGNALS; i++)
+        uv_close((uv_handle_t *)&s->signal[i], NULL);
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    rc = uv_loop_close(&s->loop);
+    assert(rc == 0);
+}
+
+void stage_tell(const struct usage *u, const struct lab_trouble *t)
+{
+    const char *p = t->log;
+
+    cli_fail(u, 0, &t->err);
+    if (*p != '\0')
+        fprintf(stderr, "the last lines of its log:\n");
+    for (; *p != '\0'; p += strcspn(p, "\n"), p += *p == '\n')
+        fprintf(stderr, "  %s| %.*s\n", t->node, (int)strcspn(p, "\n"), p);
+}
+
+int stage_fail(const struct stage *s, const struct usage *u, int rc)
+{
+    if (rc == -EINTR)
+        return 128 + s->came;
+    stage_tell(u, &s->trouble);
+    return rc == -EINVAL ? STATUS_USAGE : STATUS_ENVIRONMENT;
+}

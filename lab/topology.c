@@ -1,0 +1,170 @@
+/* topology.c -- who is where in a lab, and what each server's configuration says.
+ *
+ * What a line of configuration is for is said where it is written: most of them are
+ * there because a lab without them goes wrong quietly.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "topology.h"
+
+const char *const topology_roles[] = {"master", "replica", "sentinel"};
+const char *const persistence_words[] = {"none", "rdb", "aof", "both", NULL};
+
+/* A text that grows in a buffer which is known to be large enough. */
+struct text {
+    char *p;
+    size_t n, size;
+};
+
+static void say(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void say(struct text *t, const char *fmt, ...)
+{
+    va_list args;
+    int n;
+
+    va_start(args, fmt);
+    n = vsnprintf(t->p + t->n, t->size - t->n, fmt, args);
+    va_end(args);
+    assert(n >= 0 && (size_t)n < t->size - t->n);
+    t->n += (size_t)n;
+}
+
+static void place(struct topology_node *node, enum topology_role role, size_t i,
+                  bool direct)
+{
+    bool sentinel = role == TOPOLOGY_SENTINEL;
+    unsigned host = (unsigned)i + (sentinel ? 10 : 0);
+
+    assert(i > 0 && host < 20);
+    node->role = role;
+    snprintf(node->name, sizeof node->name, "%c%u", sentinel ? 's' : 'r',
+             (unsigned)i % 100);
+    snprintf(node->real, sizeof node->real, "127.0.1.%u", host);
+    snprintf(node->known, sizeof node->known, "127.0.%d.%u", direct ? 1 : 2, host);
+}
+
+void topology_init(struct topology *t, size_t replicas, size_t sentinels, bool direct)
+{
+    assert(replicas <= TOPOLOGY_REPLICAS && sentinels <= TOPOLOGY_SENTINELS);
+    *t = (struct topology){.replicas = replicas, .sentinels = sentinels};
+    place(&t->node[t->n++], TOPOLOGY_MASTER, 1, direct);
+    for (size_t i = 1; i <= replicas; i++)
+        place(&t->node[t->n++], TOPOLOGY_REPLICA, i + 1, direct);
+    for (size_t i = 1; i <= sentinels; i++)
+        place(&t->node[t->n++], TOPOLOGY_SENTINEL, i, direct);
+}
+
+const char *topology_known(const struct topology *t, size_t node, char *buf)
+{
+    snprintf(buf, TOPOLOGY_ADDRESS, "%s:%u", t->node[node].known, t->port);
+    return buf;
+}
+
+const char *topology_real(const struct topology *t, size_t node, char *buf)
+{
+    snprintf(buf, TOPOLOGY_ADDRESS, "%s:%u", t->node[node].real, t->port);
+    return buf;
+}
+
+const char *topology_urls(const struct topology *t, enum topology_role role, char *buf,
+                          size_t size)
+{
+    struct text out = {buf, 0, size};
+
+    assert(size > 0);
+    *buf = '\0';
+    for (size_t i = 0; i < t->n; i++)
+        if (t->node[i].role == role)
+            say(&out, "%sredis://%s:%u", out.n ? "," : "", t->node[i].known, t->port);
+    return buf;
+}
+
+int server_version_parse(const char *text, struct server_version *out, struct err *e)
+{
+    const char *v = strstr(text, " v=");
+    bool valkey = strncmp(text, "Valkey server", 13) == 0;
+    bool redis = strncmp(text, "Redis server", 12) == 0;
+
+    *out = (struct server_version){.valkey = valkey};
+    if (v == NULL || (!valkey && !redis) ||
+        sscanf(v, " v=%4u.%4u.%4u", &out->major, &out->minor, &out->patch) != 3)
+        return err_set(e, -EINVAL, "its --version says '%.*s'",
+                       (int)strcspn(text, "\r\n"), text);
+    if (out->major < 6 || (out->major == 6 && out->minor < 2))
+        return err_set(e, -ENOTSUP,
+                       "it is Redis %u.%u, and 6.2 is the oldest that will do",
+                       out->major, out->minor);
+    return 0;
+}
+
+static void say_common(struct text *out, const struct topology *t, size_t i,
+                       const struct server_version *v)
+{
+    const struct topology_node *node = &t->node[i];
+
+    say(out, "port %u\nbind %s\n", t->port, node->real);
+    /* Its links say who it is. 6.2 dials from the first address of bind anyway. */
+    if (v->major >= 7)
+        say(out, "bind-source-addr %s\n", node->real);
+    /* Only 127.0.0.1 counts as local before 7.2: all others would be denied. */
+    say(out, "protected-mode no\n");
+}
+
+static void say_persistence(struct text *out, enum persistence persistence)
+{
+    bool rdb = persistence == PERSIST_RDB || persistence == PERSIST_BOTH;
+    bool aof = persistence == PERSIST_AOF || persistence == PERSIST_BOTH;
+
+    say(out, "%s\n", rdb ? "save 3600 1 300 100 60 10000" : "save \"\"");
+    say(out, "appendonly %s\n", aof ? "yes" : "no");
+}
+
+static void say_data(struct text *out, const struct topology *t, size_t i,
+                     const struct server_version *v, enum persistence persistence)
+{
+    const struct topology_node *node = &t->node[i];
+
+    /* The master too: it may come back as a replica. */
+    say(out, "replica-announce-ip %s\nreplica-announce-port %u\n", node->known, t->port);
+    if (node->role == TOPOLOGY_REPLICA)
+        say(out, "replicaof %s %u\n", t->node[0].known, t->port);
+    say(out, "repl-diskless-sync yes\nrepl-diskless-sync-delay 0\n");
+    say_persistence(out, persistence);
+    if (v->major >= 7) {
+        say(out, "enable-debug-command local\n");
+        /* A master that is told to stop would wait for a replica that lags. */
+        say(out, "shutdown-timeout 0\n");
+    }
+}
+
+static void say_sentinel(struct text *out, const struct topology *t, size_t i)
+{
+    /* All sentinels must know the master by one address, or they never agree. */
+    say(out, "sentinel resolve-hostnames no\nsentinel announce-hostnames no\n");
+    say(out, "sentinel announce-ip %s\nsentinel announce-port %u\n", t->node[i].known,
+        t->port);
+    say(out, "sentinel monitor " TOPOLOGY_SERVICE " %s %u %zu\n", t->node[0].known,
+        t->port, t->sentinels / 2 + 1);
+    say(out, "sentinel down-after-milliseconds " TOPOLOGY_SERVICE " 2000\n");
+    say(out, "sentinel failover-timeout " TOPOLOGY_SERVICE " 10000\n");
+}
+
+size_t topology_conf(const struct topology *t, size_t node,
+                     const struct server_version *v, enum persistence persistence,
+                     char *buf, size_t size)
+{
+    struct text out = {buf, 0, size};
+
+    assert(node < t->n && t->port != 0);
+    say_common(&out, t, node, v);
+    if (t->node[node].role == TOPOLOGY_SENTINEL)
+        say_sentinel(&out, t, node);
+    else
+        say_data(&out, t, node, v, persistence);
+    return out.n;
+}
