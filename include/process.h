@@ -38,8 +38,9 @@ struct process_spec {
     void *arg;
 };
 
-/* The spec may be forgotten afterwards. 0, or a negative errno and *e ("cannot run 'x': No
- * such file or directory"); then there is no process and on_exit is not called. */
+/* The spec may be forgotten afterwards. 0, or a negative errno and *e ("cannot run
+ * 'x': No such file or directory"); then there is no process and on_exit is not
+ * called. */
 int process_spawn(uv_loop_t *loop, const struct process_spec *spec, struct process **out,
                   struct err *e) MUST_CHECK;
 
@@ -57,7 +58,8 @@ const char *process_status(int status, char *buf, size_t size);
 /* What a shell would exit with: the status, or 128 + the signal. */
 int process_exit_code(int status);
 
-/* Find a program as a shell does: a name with a slash is a path. 0, or -ENOENT, -EACCES. */
+/* Find a program as a shell does: a name with a slash is a path. 0, or -ENOENT,
+ * -EACCES. */
 int process_find(const char *name, char *buf, size_t size) MUST_CHECK;
 
 /* The last lines of a file, each ended by a newline; "" when there are none. */

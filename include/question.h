@@ -1,7 +1,8 @@
-/* question.h -- ask one Redis one question, once. For readiness and ground truth in a lab.
+/* question.h -- ask one Redis one question, once. For readiness and ground truth in a
+ * lab.
  *
- * A connection of its own for each question, so that an answer never belongs to another,
- * and a server that is hung costs its deadline and nothing else.
+ * A connection of its own for each question, so that an answer never belongs to
+ * another, and a server that is hung costs its deadline and nothing else.
  */
 #ifndef QUESTION_H
 #define QUESTION_H
@@ -13,10 +14,10 @@
 struct question;
 struct redisReply; /* hiredis' */
 
-/* Ask with an inline command ("PING"). Answers at once. done is called exactly once, from
- * the loop, unless question_cancel is called before: status is 0 and reply is the answer, which
- * may be an error reply, or status is a negative errno and reply is NULL. Both are gone
- * when it returns. */
+/* Ask with an inline command ("PING"). Answers at once. done is called exactly once,
+ * from the loop, unless question_cancel is called before: status is 0 and reply is the
+ * answer, which may be an error reply, or status is a negative errno and reply is
+ * NULL. Both are gone when it returns. */
 struct question *question_open(
     uv_loop_t *loop, const char *ip, uint16_t port, const char *command, nsec deadline,
     void (*done)(void *arg, int status, const struct redisReply *reply), void *arg);

@@ -52,9 +52,9 @@ int stage_sync(struct stage *s) MUST_CHECK;
 /* Put a rule into force, until the lab is closed. */
 int stage_rule(struct stage *s, const char *sentence) MUST_CHECK;
 
-/* Run a program to its end; *status is wait's. env is added to ours, on_output gets its
- * standard output; both may be NULL. An interactive one shares our terminal: Ctrl-C is its
- * business, and SIGTERM is passed on to it; so it is always waited for. */
+/* Run a program to its end; *status is wait's. env is added to ours, on_output gets
+ * its standard output; both may be NULL. An interactive one shares our terminal:
+ * Ctrl-C is its business, and SIGTERM is passed on to it; so it is always waited for. */
 int stage_run(struct stage *s, const char *const *argv, const char *const *env,
               void (*on_output)(void *arg, const char *p, size_t n), void *arg,
               bool interactive, int *status) MUST_CHECK;

@@ -1,9 +1,9 @@
 /* topology.h -- who is where in a lab, and what each server's configuration says.
  *
- * Pure: addresses and text, no socket and no file. Data node i is really at 127.0.1.i and
- * known to all others as 127.0.2.i, where the proxy listens; sentinel i is at
+ * Pure: addresses and text, no socket and no file. Data node i is really at 127.0.1.i,
+ * and known to all others as 127.0.2.i, where the proxy listens; sentinel i is at
  * 127.0.1.(10+i), known as 127.0.2.(10+i). All share one port, so two labs differ in
- * their port alone. In a direct lab there is no proxy, and nodes are known as what they are.
+ * their port alone. In a direct lab there is no proxy: nodes are known as what they are.
  *
  * Every node, the first master included, announces the address it is known by and dials
  * from its real one: so all links are proxied, after any number of failovers, and the

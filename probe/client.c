@@ -3,7 +3,7 @@
  *            ┌───────────── backoff ◄──────────────┐
  *            ▼                                     │ failed, lost, timed out
  *   (resolving) ──► connecting ──► greeting ──► up ┘
- *                                  AUTH SELECT     requests
+ *                                  AUTH SELECT PING   requests
  *
  * Requests wait in `waiting` until the client is up, then stand in `sent` until their
  * reply, in order. An attempt to connect that fails, fails those waiting for it.
@@ -42,7 +42,7 @@ struct client {
 
     char why[CLIENT_WHY_MAX];
     struct asks waiting, sent;
-    struct ask login, select;
+    struct ask login, select, ping;
 
     bool resolving;
     uv_getaddrinfo_t resolve;
@@ -226,6 +226,13 @@ static void come_up(struct client *c)
 
 static void greet(struct client *c);
 
+/* A server that says this to PING is there, though it may not be of use. */
+static bool alive(enum trouble t)
+{
+    return t == TROUBLE_NOAUTH || t == TROUBLE_NOPERM || t == TROUBLE_LOADING ||
+           t == TROUBLE_MASTERDOWN || t == TROUBLE_BUSY;
+}
+
 static void on_greeted(struct ask *a)
 {
     struct client *c = a->data;
@@ -235,6 +242,10 @@ static void on_greeted(struct ask *a)
     a->text = NULL;
     if (c->state != GREETING)
         return;
+    if (a == &c->ping && alive(t)) {
+        c->pool->troubles.n[t]--;
+        t = TROUBLE_NONE;
+    }
     if (t == TROUBLE_NONE) {
         greet(c);
     } else if (c->wire) {
@@ -252,7 +263,8 @@ static bool greet_with(struct client *c, struct ask *a, int words,
     return a->text && send_ask(c, a) == 0;
 }
 
-/* The next word of the greeting, after the last was answered. */
+/* The next word of the greeting, after the last was answered. A system that accepts a
+ * connection for a server that hangs is no server yet: at first, it must say PONG. */
 static void greet(struct client *c)
 {
     const struct url *u = c->spec.url;
@@ -268,6 +280,8 @@ static void greet(struct client *c)
     } else if (u->db && c->select.data == NULL) {
         snprintf(db, sizeof db, "%u", u->db);
         greet_with(c, &c->select, 2, select);
+    } else if (!c->was_up && c->ping.data == NULL) {
+        greet_with(c, &c->ping, 1, (const char *[]){"PING"});
     } else {
         come_up(c);
     }
@@ -278,7 +292,7 @@ static void on_up(struct wire *w)
     struct client *c = w->data;
 
     c->state = GREETING;
-    c->login.data = c->select.data = NULL;
+    c->login.data = c->select.data = c->ping.data = NULL;
     greet(c);
 }
 

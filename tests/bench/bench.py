@@ -301,9 +301,10 @@ def target_rows(out):
                        f"| {verdict(value, sign, bound)} |")
     for rule, bound in RULES:
         for name in ("P1", "P16", "P64"):
-            value = ratio(out, name, "rps", "sunder", rule)
+            value = ratio(out, name, "cpu", rule)
             if value is not None:
-                yield (f"| {rule}, P={name[1:]} | to no rule | >= {bound:.2f} "
+                yield (f"| {rule}, P={name[1:]} | requests per CPU second, to no rule "
+                       f"| >= {bound:.2f} "
                        f"| {value:.2f} | {verdict(value, '>=', bound)} |")
 
 
@@ -317,7 +318,8 @@ def version(*argv):
 def setting(args, found):
     """Where and what of a measurement, in a sentence."""
     words = [f"{args.rounds} rounds{' of small loads' if args.quick else ''}",
-             f"{os.cpu_count()} cores", f"Linux {version('uname', '-r')}",
+             f"{os.cpu_count()} cores with a load of {args.load:.1f} before",
+             f"Linux {version('uname', '-r')}",
              f"redis-server {version('redis-server', '--version')}"]
     for name, flag in (("haproxy", "-v"), ("nutcracker", "-V")):
         if isinstance(found[name], Process):
@@ -354,6 +356,7 @@ def main():
     args = args.parse_args()
     if not shutil.which("redis-benchmark"):
         sys.exit("bench: there is no redis-benchmark (package redis-tools)")
+    args.load = os.getloadavg()[0]
     more_descriptors()
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         found = peers(args, folder, stack)
