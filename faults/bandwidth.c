@@ -9,8 +9,11 @@
  */
 #include "fault.h"
 
+enum scope { SESSION, LINK };
+
 struct bandwidth {
     uint64_t rate;
+    int scope;
 };
 
 struct meter {
@@ -18,9 +21,13 @@ struct meter {
     uint64_t carry; /* nanoseconds * rate not yet spent, < rate */
 };
 
+static const char *const scopes[] = {"session", "link", NULL};
+
 static const struct param params[] = {
     {"rate", PARAM_RATE, offsetof(struct bandwidth, rate), 1, UINT64_C(10) << 30, NULL,
      NULL, "bytes a second, or bits: 10mbit"},
+    {"scope", PARAM_WORD, offsetof(struct bandwidth, scope), 0, 0, "session", scopes,
+     "each session has the rate, or all of the link share it"},
     {0},
 };
 
@@ -38,7 +45,7 @@ static void on_bytes(const void *conf, void *state, const struct unit *u,
                      struct verdict *v)
 {
     const struct bandwidth *c = conf;
-    struct meter *m = state;
+    struct meter *m = c->scope == LINK ? u->shared : state;
     uint64_t cost = u->len * SEC(1) + m->carry;
 
     if (m->idle_at < u->now)
@@ -56,6 +63,7 @@ const struct fault fault_bandwidth = {
     .params = params,
     .conf_size = sizeof(struct bandwidth),
     .state_size = sizeof(struct meter),
+    .shared_size = sizeof(struct meter),
     .grain = grain,
     .on_bytes = on_bytes,
 };

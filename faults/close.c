@@ -2,6 +2,7 @@
  *
  * Both peers read what was sent before, then end of file. With keep, the last they read
  * is the beginning of a frame.
+ * A rule without conditions on frames ends live sessions at once.
  */
 #include "fault.h"
 
@@ -26,6 +27,16 @@ static void on_frame(const void *conf, void *state, const struct unit *u,
     verdict_close(v, CLOSE_FIN);
 }
 
+/* A session that is idle shows no frame: it ends when the rule is added. */
+static void on_open(const void *conf, void *state, const struct unit *u,
+                    struct verdict *v)
+{
+    (void)conf;
+    (void)state;
+    if (u->live)
+        verdict_close(v, CLOSE_FIN);
+}
+
 const struct fault fault_close = {
     .name = "close",
     .help = "close the connection at what matches",
@@ -33,5 +44,6 @@ const struct fault fault_close = {
     .lane = LANE_REQUESTS,
     .params = params,
     .conf_size = sizeof(struct close),
+    .on_open = on_open,
     .on_frame = on_frame,
 };

@@ -4,19 +4,28 @@
  * makes those behind it wait. Throughput is kept too, up to the lane's memory: beyond
  * memory / delay the sender is paused, as on a long link with a small window.
  *
- * uniform draws from time - jitter .. time + jitter, normal has mean time and deviation
- * jitter. A draw below 0 is 0.
+ * uniform draws from time - jitter .. time + jitter; normal has mean time and deviation
+ * jitter; pareto has a long tail above time: most are a little late, a few many jitters
+ * (shape 3, as netem's table has it, cut off at 100). A draw below 0 is 0. With a
+ * correlation each draw resembles the one before it.
  */
+#include <math.h>
+
 #include "fault.h"
 
-enum dist { UNIFORM, NORMAL };
+enum dist { UNIFORM, NORMAL, PARETO };
 
 struct latency {
     nsec time, jitter;
     int dist;
+    double correlation;
 };
 
-static const char *const dists[] = {"uniform", "normal", NULL};
+struct memory {
+    double last; /* draw, in jitters */
+};
+
+static const char *const dists[] = {"uniform", "normal", "pareto", NULL};
 
 static const struct param params[] = {
     {"time", PARAM_TIME, offsetof(struct latency, time), 0, SEC(3600), NULL, NULL,
@@ -25,27 +34,38 @@ static const struct param params[] = {
      "give or take"},
     {"dist", PARAM_WORD, offsetof(struct latency, dist), 0, 0, "uniform", dists,
      "how the jitter is spread"},
+    {"correlation", PARAM_FRACTION, offsetof(struct latency, correlation), 0, 0, "0%",
+     NULL, "how far a draw follows the one before"},
     {0},
 };
 
-static nsec draw(const struct latency *c, struct rng *rng)
+/* How far off, in jitters. */
+static double spread(int dist, struct rng *rng)
 {
-    int64_t off;
-
-    if (c->jitter == 0)
-        return c->time;
-    if (c->dist == NORMAL)
-        off = (int64_t)(rng_normal(rng) * (double)c->jitter);
-    else
-        off = (int64_t)rng_below(rng, 2 * c->jitter + 1) - (int64_t)c->jitter;
-    return (int64_t)c->time + off > 0 ? (nsec)((int64_t)c->time + off) : 0;
+    switch (dist) {
+    case NORMAL: return rng_normal(rng);
+    case PARETO: return fmin(pow(1 - rng_unit(rng), -1.0 / 3) - 1, 100);
+    default: return 2 * rng_unit(rng) - 1;
+    }
 }
 
 static void on_frame(const void *conf, void *state, const struct unit *u,
                      struct verdict *v)
 {
-    (void)state;
-    verdict_delay(v, draw(conf, u->rng));
+    const struct latency *c = conf;
+    struct memory *m = state;
+    double off, t;
+
+    if (c->jitter == 0) {
+        verdict_delay(v, c->time);
+        return;
+    }
+    off = spread(c->dist, u->rng);
+    if (u->nth > 0)
+        off = c->correlation * m->last + (1 - c->correlation) * off;
+    m->last = off;
+    t = (double)c->time + off * (double)c->jitter;
+    verdict_delay(v, t > 0 ? (nsec)t : 0);
 }
 
 const struct fault fault_latency = {
@@ -55,5 +75,6 @@ const struct fault fault_latency = {
     .lane = LANE_REPLIES,
     .params = params,
     .conf_size = sizeof(struct latency),
+    .state_size = sizeof(struct memory),
     .on_frame = on_frame,
 };

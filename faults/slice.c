@@ -24,7 +24,7 @@ static const struct param params[] = {
     {0},
 };
 
-static int check(const void *conf, struct err *e)
+static int prepare(void *conf, struct err *e)
 {
     const struct slice *c = conf;
 
@@ -54,6 +54,6 @@ const struct fault fault_slice = {
     .lane = LANE_REPLIES,
     .params = params,
     .conf_size = sizeof(struct slice),
-    .check = check,
+    .prepare = prepare,
     .on_frame = on_frame,
 };

@@ -9,13 +9,7 @@
 #include <uv.h>
 
 #include "addr.h"
-
-union endpoint { /* one side of a session: a handle of libuv's */
-    uv_handle_t handle;
-    uv_stream_t stream;
-    uv_tcp_t    tcp;
-    uv_pipe_t   pipe;
-};
+#include "endpoint.h"
 
 struct dial;
 

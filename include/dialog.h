@@ -39,7 +39,11 @@ struct core {
     uint64_t bytes[2], frames[2]; /* by lane, ever */
     uint64_t decisions, opaque, pairing_lost;
 
-    struct scan *spare; /* private: scanners for reuse */
+    /* Told when a rule's life is over because of what has happened; may be NULL. */
+    void (*over)(void *arg);
+
+    struct scan  *spare;  /* private: scanners for reuse */
+    struct share *shares; /* private: what the sessions of a link share of a rule */
 };
 
 void core_release(struct core *c); /* after the last dialog of it is gone */
@@ -50,6 +54,7 @@ struct seat;
 struct lane {
     struct queue   queue;
     struct scan   *scan; /* NULL between two frames */
+    struct copy   *copy; /* of the frame under way, to send it again; or NULL */
     struct seat   *seat; /* rules that apply here, in plan order */
     unsigned       seats;
     bool           opaque;  /* never or no longer RESP: every run is a frame */
@@ -58,6 +63,13 @@ struct lane {
     uint64_t       frames;  /* seen, the one under way included */
     struct verdict verdict; /* in force for the rest of this frame */
     uint64_t       by;      /* the rule that delays it most; 0 = none */
+    struct rule   *speaker; /* whose bytes verdict.instead are */
+
+    /* Serials of rules whose orders outlive the frame; 0 = none. */
+    uint64_t sticking;  /* holds all that follows this frame */
+    uint64_t stuck_by;  /* holds all */
+    uint64_t frozen_by; /* keeps the source from being read */
+    uint64_t owed_by;   /* has dropped bytes: the connection ends with the rule */
 };
 
 struct dialog {
@@ -67,7 +79,10 @@ struct dialog {
     uint64_t            ordinal; /* of this session on its link, from 1 */
     struct plan        *plan;
     struct track        track;
-    struct lane         lane[2]; /* by enum lane_id */
+    struct lane         lane[2];  /* by enum lane_id */
+    nsec                wait;     /* before the upstream is dialed */
+    bool                speaking; /* private: a reply of our own passes */
+    enum close_how      doom;     /* not CLOSE_NO: end the session now, like this */
 };
 
 void dialog_init(struct dialog *d, struct core *core, const struct party *from,
@@ -81,6 +96,9 @@ int dialog_feed(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
 int dialog_end(struct dialog *d, enum lane_id lane, nsec now,
                enum queue_end how) MUST_CHECK;
 int dialog_settle(struct dialog *d, enum lane_id lane) MUST_CHECK;
+
+/* The longest reply that a rule can give in the server's place. */
+#define DIALOG_REPLY_MAX 512
 
 /* As queue_next, queue_sent and queue_due. */
 enum queue_do dialog_next(const struct dialog *d, enum lane_id lane, nsec now,
@@ -97,5 +115,9 @@ size_t dialog_room(const struct dialog *d, enum lane_id lane);
  * because of a rule that is gone becomes due at once; no byte is lost. -ENOMEM leaves
  * the old plan in force. */
 int dialog_replan(struct dialog *d, struct plan *plan, nsec now) MUST_CHECK;
+
+/* A session begins: take up the plan, and let its rules say how long to wait before the
+ * upstream is dialed (d->wait) and whether to go on at all (d->doom). */
+int dialog_open(struct dialog *d, nsec now) MUST_CHECK;
 
 #endif

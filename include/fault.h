@@ -15,62 +15,7 @@
 #include "err.h"
 #include "resp.h"
 #include "rng.h"
-
-enum lane_id {
-    LANE_REQUESTS, /* dialer -> dialed; Toxiproxy's upstream */
-    LANE_REPLIES,  /* dialed -> dialer; Toxiproxy's downstream */
-    LANE_BOTH,     /* in rules and faults only */
-};
-
-enum close_how { CLOSE_NO, CLOSE_FIN, CLOSE_RST }; /* the greater wins */
-
-/* The orders for one unit. They start as "let it pass"; the faults of a plan add to
- * them, in the plan's order, through the functions below. */
-struct verdict {
-    nsec           delay; /* wait so long; NSEC_NEVER = until the rule is gone */
-    bool           drop;  /* forward none of it */
-    size_t         cut;   /* forward only so many bytes of it */
-    size_t         slice; /* send at most so many bytes at once; 0 = as they come */
-    nsec           gap;   /* pause between two slices */
-    enum close_how close; /* end the connection, both ways, after the cut */
-};
-
-#define VERDICT_PASS ((struct verdict){.cut = SIZE_MAX})
-
-static inline void verdict_delay(struct verdict *v, nsec d)
-{
-    v->delay = nsec_add(v->delay, d);
-}
-
-static inline void verdict_hold(struct verdict *v)
-{
-    v->delay = NSEC_NEVER;
-}
-
-static inline void verdict_drop(struct verdict *v)
-{
-    v->drop = true;
-}
-
-static inline void verdict_cut(struct verdict *v, size_t keep)
-{
-    if (keep < v->cut)
-        v->cut = keep;
-}
-
-static inline void verdict_slice(struct verdict *v, size_t bytes, nsec gap)
-{
-    if (v->slice == 0 || bytes < v->slice)
-        v->slice = bytes;
-    if (gap > v->gap)
-        v->gap = gap;
-}
-
-static inline void verdict_close(struct verdict *v, enum close_how how)
-{
-    if (how > v->close)
-        v->close = how;
-}
+#include "verdict.h"
 
 /* What is passing. Read-only, and valid only during the call. */
 struct unit {
@@ -79,6 +24,15 @@ struct unit {
     size_t             len;   /* on_bytes: bytes in this run, > 0 */
     uint64_t           nth;   /* frames of this lane this rule acted on before this one */
     struct rng        *rng;   /* draws that belong to this rule and this frame */
+    void              *shared; /* .shared_size bytes, one for all sessions of the link */
+    uint8_t            resp;   /* the version the session speaks: 2 or 3 */
+    bool               live;   /* on_open: the session was there before the rule */
+};
+
+/* What the packets of a lane suffer on their way in to us. */
+struct wire {
+    bool   blackhole; /* all are lost, the dialer's SYNs too */
+    double loss;      /* or this fraction, each on its own */
 };
 
 enum param_type {
@@ -88,7 +42,10 @@ enum param_type {
     PARAM_COUNT,    /* uint64_t */
     PARAM_FRACTION, /* double, 0..1; written 5% */
     PARAM_WORD,     /* int: which of .words */
+    PARAM_TEXT, /* char[PARAM_TEXT_SIZE], terminated; quotes and \\r \\n \\xNN in rules */
 };
+
+#define PARAM_TEXT_SIZE 160
 
 /* One parameter of a fault. A table of them ends with .name == NULL. The first of the
  * table may be written without its name: `latency 50ms jitter=10ms`. */
@@ -111,18 +68,32 @@ struct fault {
     size_t              conf_size;
     size_t              state_size; /* per lane and rule, zeroed; the lane owns it */
 
+    size_t shared_size; /* per rule and link, zeroed, shared by its sessions */
+    bool   packets;     /* it acts on packets: no condition can be on what is in them */
+
     /* All optional.
-     * check: are the parameters sound together? 0, or -EINVAL and *e.
+     * prepare: are the parameters sound together? 0, or -EINVAL and *e. May fill in
+     *   fields of conf that no parameter names.
+     * on_open: once for a session, when it begins or (u->live) when the rule is added.
+     *   Only for rules without conditions on frames. Orders: delay (before the upstream
+     *   is dialed), freeze, close.
      * on_frame: once for a frame that matches, when its head is known; its orders hold
      *   for the whole frame. On a stream that is not RESP every run is a frame.
      * grain: the longest run of bytes it wants to judge at once, > 0.
-     * on_bytes: for each such run of a matching frame, its orders hold for the run. */
-    int (*check)(const void *conf, struct err *e);
+     * on_bytes: for each such run of a matching frame, its orders hold for the run.
+     * on_end: the source has shut the lane down. Orders: delay.
+     * wire: what its packets are to suffer. */
+    int (*prepare)(void *conf, struct err *e);
+    void (*on_open)(const void *conf, void *state, const struct unit *u,
+                    struct verdict *v);
     void (*on_frame)(const void *conf, void *state, const struct unit *u,
                      struct verdict *v);
     size_t (*grain)(const void *conf, const void *state);
     void (*on_bytes)(const void *conf, void *state, const struct unit *u,
                      struct verdict *v);
+    void (*on_end)(const void *conf, void *state, const struct unit *u,
+                   struct verdict *v);
+    void (*wire)(const void *conf, struct wire *w);
 };
 
 /* Every fault there is, from faults/list.h; ends with NULL. */

@@ -7,6 +7,7 @@
 #define MATCH_H
 
 #include "rule.h"
+#include "track.h"
 
 enum party_kind { PARTY_REDIS, PARTY_SENTINEL, PARTY_CLIENT };
 
@@ -22,6 +23,10 @@ bool match_role(const struct rule *r, enum role role);
 
 /* The conditions on a request. A key longer than what is kept of it matches a pattern
  * that ends with '*' by its beginning, and no other. */
-bool match_request(const struct rule *r, const struct resp *head);
+bool match_request(const struct rule *r, const struct resp *head, const struct track *t);
+
+/* The class of a reply: error, nil, ok, status, integer, bulk, array, map, push, or the
+ * first word of an error (MOVED, LOADING, WRONGTYPE ...), letter case aside. */
+bool match_reply(const struct rule *r, const struct resp *frame);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "fault.h"
 
-#define PARAM_TEXT_MAX 64 /* enough for any value printed */
+#define PARAM_TEXT_MAX (4 * PARAM_TEXT_SIZE) /* enough for any value printed */
 
 /* The parameter of that name, or NULL. */
 const struct param *param_named(const struct fault *f, const char *name);

@@ -21,6 +21,7 @@ struct plan {
     uint64_t          serial; /* of the newest rule ever seen when it was made */
     size_t            n;
     unsigned          refs;
+    bool              triggers; /* some rule waits for, or ends with, an act of a rule */
     struct plan_entry entry[];
 };
 
@@ -37,6 +38,10 @@ int plan_with(const struct plan *old, struct rule *r, nsec now, struct plan **ou
 /* A new plan without the rules whose name matches the glob; -ENOENT when none does. */
 int plan_without(const struct plan *old, const char *glob, struct plan **out,
                  struct err *e) MUST_CHECK;
+
+/* r has acted: rules that wait for that begin, or are over. Answers whether any is over:
+ * then plan_expire has work. */
+bool plan_fired(const struct plan *p, struct rule *r);
 
 /* A new plan without what has expired at `now`; NULL when nothing has. */
 struct plan *plan_expire(const struct plan *old, nsec now);

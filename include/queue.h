@@ -67,6 +67,10 @@ int queue_push(struct queue *q, const struct leave *how, const uint8_t *p,
 int queue_end(struct queue *q, nsec due, uint64_t by, enum queue_end end) MUST_CHECK;
 int queue_settle(struct queue *q) MUST_CHECK;
 
+/* Push bytes that are copied at once. What is borrowed is settled first. */
+int queue_copy(struct queue *q, const struct leave *how, const void *p,
+               size_t n) MUST_CHECK;
+
 /* On QUEUE_SEND, iov[0..*n) is all that is due, up to the *n the caller has room for;
  * valid until queue_sent() says how much of it is gone. */
 enum queue_do queue_next(const struct queue *q, nsec now, struct iovec *iov, size_t *n);

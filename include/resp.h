@@ -71,6 +71,9 @@ struct resp_part resp_next(struct resp *r, const uint8_t *p, size_t n);
 /* Is the scanner between two frames? */
 bool resp_idle(const struct resp *r);
 
+/* Are the bytes exactly one reply? Answers its type, or 0. */
+char resp_one_reply(const void *p, size_t n);
+
 /* Is word i exactly this text, letter case aside? text is upper or lower case ASCII. */
 bool resp_word_is(const struct resp *r, unsigned i, const char *text);
 

@@ -18,9 +18,10 @@
 #include "err.h"
 #include "fault.h"
 
-#define RULE_NAME_MAX 64
-#define RULE_TEXT_MAX 1024 /* a longer sentence is refused */
-#define RULE_COMMANDS 16
+#define RULE_NAME_MAX  64
+#define RULE_TEXT_MAX  1024 /* a longer sentence is refused */
+#define RULE_COMMANDS  16
+#define RULE_REPLY_MAX 24
 
 /* What a connection turned out to be, learned from its bytes. */
 enum role {
@@ -48,6 +49,16 @@ struct rule {
     unsigned  commands;
     char      command[RULE_COMMANDS][32]; /* upper case */
     char      key[RESP_WORD_MAX];         /* glob on the first argument; "" = any */
+    char      arg[RESP_WORD_MAX];         /* glob on any argument */
+    char      client_name[RULE_NAME_MAX]; /* glob */
+    char      user[RULE_NAME_MAX];        /* glob on the ACL user; "default" until AUTH */
+    char      reply[RULE_REPLY_MAX];      /* class of the reply: see match_reply */
+    bool      in_multi;                   /* between MULTI and EXEC, EXEC included */
+    int       database;                   /* of SELECT; -1 = any */
+    uint64_t  session;                    /* ordinal on its link; 0 = any */
+    char      after_rule[RULE_NAME_MAX];  /* acts once that rule has acted */
+    char      until_rule[RULE_NAME_MAX];  /* is over once that rule has acted */
+    bool      once;                       /* is over once it has acted itself */
 
     /* How often, counted per session over the frames that meet the conditions:
      * skip `after` of them; of the rest only the nth, only the first `first`, only each
@@ -61,7 +72,17 @@ struct rule {
 
     uint64_t id; /* rng_hash of the name if one was given, else of the sentence */
     unsigned refs;
+
+    /* What has happened since it was added to a plan: the one part that changes. */
+    uint64_t fired; /* times it has acted, anywhere */
+    bool     begun; /* after_rule has acted */
+    bool     over;  /* it is to leave the plan */
 };
+
+static inline bool rule_in_force(const struct rule *r)
+{
+    return !r->over && (r->begun || !r->after_rule[0]);
+}
 
 /* 0 and a rule with one reference, or -EINVAL and *e with a column. */
 int rule_parse(const char *sentence, struct rule **out, struct err *e) MUST_CHECK;

@@ -11,7 +11,7 @@
 /* Seat the rules of d->plan that apply to the lane now, taking over what `old` seats
  * (of the same lane) remember. 0 or -ENOMEM, and then the lane is as it was. */
 int  seats_take(struct dialog *d, enum lane_id lane, const struct plan *plan) MUST_CHECK;
-void seats_release(struct lane *l);
+void seats_release(struct dialog *d, enum lane_id lane);
 bool seats_have(const struct lane *l, uint64_t serial);
 
 /* A frame begins: which rules act on it, and what do they order? Sets l->verdict and
@@ -27,6 +27,18 @@ void seats_pass(struct lane *l);
 size_t seats_judge_bytes(struct dialog *d, enum lane_id lane, nsec now,
                          const struct resp *frame, size_t n, struct verdict *v,
                          uint64_t *by);
+
+/* The session begins, or (live) has gained rules: what do those without a condition on
+ * frames order for it as a whole? Adds to *v. Asks each rule once. */
+void seats_open(struct dialog *d, enum lane_id lane, nsec now, bool live,
+                struct verdict *v);
+
+/* The source of the lane has shut it down: how long is that to be kept back, and by
+ * which rule? */
+nsec seats_end(struct dialog *d, enum lane_id lane, nsec now, uint64_t *by);
+
+/* What the lane's packets are to suffer. */
+struct wire seats_wire(const struct lane *l);
 
 /* What lane replies needs to remember of a request: which of its rules it meets. */
 void seats_mark(const struct dialog *d, const struct resp *request, struct track_mark *m);

@@ -30,11 +30,12 @@ struct listener {
     struct node     *node;
     int              fd; /* -1 while closed */
     uv_poll_t        poll;
-    struct wake_node retry;     /* after EMFILE, or to see whether the upstream is back */
-    bool             polling;   /* the poll handle exists */
-    bool             paused;    /* does not accept for now */
-    bool             said;      /* and the log knows */
-    bool             down;      /* closed because the upstream refuses */
+    struct wake_node retry;    /* after EMFILE, or to see whether the upstream is back */
+    bool             polling;  /* the poll handle exists */
+    bool             filtered; /* a packet filter is on it; accepted sockets inherit it */
+    bool             paused;   /* does not accept for now */
+    bool             said;     /* and the log knows */
+    bool             down;     /* closed because the upstream refuses */
     struct sockaddr_storage at; /* what it is bound to */
     socklen_t               at_len;
 };
@@ -85,6 +86,8 @@ struct proxy {
 #define SHELL_READ ((size_t)262144)
 
 /* proxy.c */
+struct wire  proxy_wire(const struct proxy *p, const struct link *l, enum lane_id lane);
+struct link *proxy_rest(struct node *n); /* of all dialers that have no name */
 struct link *proxy_link(struct proxy *p, struct node *n, const struct sockaddr *peer);
 void         proxy_unhold(struct proxy *p);       /* one of `open` is gone */
 void         proxy_room(struct proxy *p);         /* bytes have left the pool */
@@ -95,8 +98,9 @@ void         proxy_replicating(struct proxy *p, struct link *l); /* roles may ch
 int  listener_open(struct listener *l, struct node *n, const struct addr *at,
                    struct err *e) MUST_CHECK;
 void listener_close(struct listener *l);
-void listener_resume(struct listener *l);        /* descriptors may be free again */
-void listener_upstream_down(struct listener *l); /* the upstream refuses */
+void listener_resume(struct listener *l);            /* descriptors may be free again */
+int  listener_filter(struct listener *l) MUST_CHECK; /* as the plan has it now */
+void listener_upstream_down(struct listener *l);     /* the upstream refuses */
 
 /* session.c */
 void session_start(struct proxy *p, struct node *n, int fd, const struct sockaddr *peer);

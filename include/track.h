@@ -19,6 +19,7 @@
 
 /* What a request asks the reply lane to remember of it. */
 struct track_mark {
+    bool     mute;                   /* it went out twice: this reply is nobody's */
     uint64_t mask;                   /* slots of rules whose conditions it meets */
     uint64_t serial;                 /* of the plan it was judged by */
     char     command[TRACK_COMMAND]; /* "" unless mask is set */
@@ -30,6 +31,11 @@ struct track {
     bool      in_multi;    /* the next request is inside MULTI */
     bool      lost;        /* pairing is lost: track_reply answers UNKNOWN for good */
     bool      replicating; /* PSYNC or SYNC was seen: replies are no longer RESP */
+
+    uint32_t odd;      /* requests outstanding whose replies are not plain */
+    uint32_t database; /* of SELECT */
+    char    *name;     /* of CLIENT SETNAME or HELLO; NULL = none */
+    char    *user;     /* of AUTH or HELLO; NULL = default */
 
     /* Private to track.c. */
     bool                silent, skip_next, monitoring;
@@ -43,6 +49,14 @@ void track_release(struct track *t);
 
 /* The head of a request is known. */
 void track_request(struct track *t, const struct resp *head, const struct track_mark *m);
+
+/* The request was kept from the server, and these bytes of the rule's are the reply to
+ * it, when its turn comes. The rule is kept alive until then. */
+void track_instead(struct track *t, struct rule *rule, struct bytes reply);
+
+/* The reply that is due now and that the server will not send; false when there is
+ * none. It is to be shown to track_reply like any other. */
+bool track_due(const struct track *t, struct bytes *reply);
 
 enum track_answer {
     ANSWERS, /* *m says what the request left; it is the reply to it */

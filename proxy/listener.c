@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "dial.h"
+#include "filter.h"
 #include "log.h"
 #include "shell.h"
 
@@ -99,6 +100,44 @@ static int bind_socket(struct listener *l)
     return 0;
 }
 
+/* What the plan says of those who may dial this node. False when they are too many. */
+static bool narrowest_first(struct node *n, struct filter_source *s, size_t *count)
+{
+    const struct proxy *p = n->proxy;
+
+    if (p->dialers > FILTER_SOURCES)
+        return false;
+    for (int bits = 128; bits >= 0; bits--)
+        for (size_t i = 0; i < p->dialers; i++) {
+            const struct dialer *d = &p->dialer[i];
+            struct wire w = {0};
+
+            if (d->range.bits != bits)
+                continue;
+            w = proxy_wire(p, &n->link[d->who], LANE_REQUESTS);
+            s[(*count)++] = (struct filter_source){&d->range, w.blackhole};
+        }
+    return true;
+}
+
+int listener_filter(struct listener *l)
+{
+    struct filter_source source[FILTER_SOURCES];
+    struct node *n = l->node;
+    size_t count = 0;
+    bool rest;
+
+    if (l->fd < 0)
+        return 0;
+    if (!narrowest_first(n, source, &count))
+        return -E2BIG;
+    rest = proxy_wire(n->proxy, proxy_rest(n), LANE_REQUESTS).blackhole;
+    l->filtered = rest;
+    for (size_t i = 0; i < count; i++)
+        l->filtered |= source[i].lost;
+    return filter_listener(l->fd, source, count, rest);
+}
+
 static int start(struct listener *l)
 {
     struct proxy *p = l->node->proxy;
@@ -116,7 +155,7 @@ static int start(struct listener *l)
     l->polling = true;
     p->open++;
     poll_on(l);
-    return 0;
+    return listener_filter(l);
 }
 
 static void on_closed(uv_handle_t *h)

@@ -60,22 +60,71 @@ static bool match_command(const struct rule *r, const struct resp *head)
     return r->commands == 0;
 }
 
-static bool match_key(const struct rule *r, const struct resp *head)
+/* A word cut short matches a pattern that ends with '*' by its beginning. */
+static bool match_word(const char *glob, const struct resp_word *w)
 {
-    const struct resp_word *w = &head->word[1];
-    size_t n = strlen(r->key);
-    char key[RESP_WORD_MAX + 1];
+    size_t n = strlen(glob);
+    char text[RESP_WORD_MAX + 1];
 
-    if (n == 0)
-        return true;
-    if (head->words < 2 || (w->len > w->kept && r->key[n - 1] != '*'))
+    if (w->len > w->kept && glob[n - 1] != '*')
         return false;
-    memcpy(key, w->text, w->kept);
-    key[w->kept] = '\0';
-    return fnmatch(r->key, key, 0) == 0;
+    memcpy(text, w->text, w->kept);
+    text[w->kept] = '\0';
+    return fnmatch(glob, text, 0) == 0;
 }
 
-bool match_request(const struct rule *r, const struct resp *head)
+static bool match_arguments(const struct rule *r, const struct resp *head)
 {
-    return match_command(r, head) && match_key(r, head);
+    if (r->key[0] && (head->words < 2 || !match_word(r->key, &head->word[1])))
+        return false;
+    for (unsigned i = 1; r->arg[0] && i < head->words; i++)
+        if (match_word(r->arg, &head->word[i]))
+            return true;
+    return r->arg[0] == '\0';
+}
+
+static bool match_state(const struct rule *r, const struct track *t)
+{
+    if (r->in_multi && !t->in_multi)
+        return false;
+    if (r->database >= 0 && (uint32_t)r->database != t->database)
+        return false;
+    if (r->client_name[0] && fnmatch(r->client_name, t->name ? t->name : "", 0) != 0)
+        return false;
+    return !r->user[0] || fnmatch(r->user, t->user ? t->user : "default", 0) == 0;
+}
+
+bool match_request(const struct rule *r, const struct resp *head, const struct track *t)
+{
+    return match_command(r, head) && match_arguments(r, head) && match_state(r, t);
+}
+
+static bool is_class(const char *class, const struct resp *f)
+{
+    static const struct {
+        const char *name, *types;
+    } classes[] = {
+        {"error", "-!"}, {"status", "+"}, {"integer", ":"}, {"bulk", "$="},
+        {"array", "*~"}, {"map", "%"},    {"push", ">"},
+    };
+
+    if (strcasecmp(class, "nil") == 0)
+        return f->type == '_' || f->elements < 0;
+    if (strcasecmp(class, "ok") == 0)
+        return f->type == '+' && resp_word_is(f, 0, "OK");
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (strcasecmp(class, classes[i].name) == 0)
+            return f->elements >= 0 && strchr(classes[i].types, f->type) != NULL;
+    return false;
+}
+
+bool match_reply(const struct rule *r, const struct resp *f)
+{
+    size_t n = strlen(r->reply);
+
+    if (is_class(r->reply, f))
+        return true;
+    return (f->type == '-' || f->type == '!') && f->words > 0 && f->word[0].kept >= n &&
+           strncasecmp(f->word[0].text, r->reply, n) == 0 &&
+           (f->word[0].kept == n || f->word[0].text[n] == ' ');
 }

@@ -2,6 +2,7 @@
 #include "param.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@ union field {
     uint64_t number; /* TIME, BYTES, RATE, COUNT */
     double fraction;
     int word;
+    char text[PARAM_TEXT_SIZE];
 };
 
 static size_t field_size(enum param_type t)
@@ -20,6 +22,7 @@ static size_t field_size(enum param_type t)
     switch (t) {
     case PARAM_FRACTION: return sizeof(double);
     case PARAM_WORD: return sizeof(int);
+    case PARAM_TEXT: return PARAM_TEXT_SIZE;
     default: return sizeof(uint64_t);
     }
 }
@@ -59,6 +62,58 @@ static int read_word(const struct param *p, const char *text, int *out, struct e
     return -EINVAL;
 }
 
+/* One character of a quoted text. Answers what follows, or NULL when it is no escape. */
+static const char *read_escape(const char *s, char *out)
+{
+    static const char names[] = "rnt\\\"", meant[] = "\r\n\t\\\"";
+    const char *known;
+    unsigned code;
+
+    if (*s != '\\') {
+        *out = *s;
+        return s + 1;
+    }
+    if (s[1] == 'x' && sscanf(s + 2, "%2x", &code) == 1 &&
+        isxdigit((unsigned char)s[3]) && code > 0) {
+        *out = (char)code;
+        return s + 4;
+    }
+    known = s[1] ? strchr(names, s[1]) : NULL;
+    if (known == NULL)
+        return NULL;
+    *out = meant[known - names];
+    return s + 2;
+}
+
+/* Between quotes. Answers its length, or -1 when it is not sound. */
+static int read_quoted(const char *s, char *out)
+{
+    int n = 0;
+
+    while (*s != '"') {
+        if (*s == '\0' || n == PARAM_TEXT_SIZE - 1 ||
+            (s = read_escape(s, &out[n])) == NULL)
+            return -1;
+        n++;
+    }
+    out[n] = '\0';
+    return s[1] ? -1 : n;
+}
+
+static int read_text(const struct param *p, const char *s, char *out, struct err *e)
+{
+    if (*s != '"' && strlen(s) < PARAM_TEXT_SIZE) {
+        strcpy(out, s);
+        return 0;
+    }
+    if (*s == '"' && read_quoted(s + 1, out) >= 0)
+        return 0;
+    err_set(e, -EINVAL, "%s is no text of at most %d bytes", p->name,
+            PARAM_TEXT_SIZE - 1);
+    err_hint(e, "\"...\" may hold spaces, and \\r \\n \\t \\\" \\\\ \\xNN");
+    return -EINVAL;
+}
+
 static int read_field(const struct param *p, const char *text, union field *f,
                       struct err *e)
 {
@@ -69,13 +124,14 @@ static int read_field(const struct param *p, const char *text, union field *f,
     case PARAM_COUNT: return value_count(text, &f->number, e);
     case PARAM_FRACTION: return value_fraction(text, &f->fraction, e);
     case PARAM_WORD: return read_word(p, text, &f->word, e);
+    case PARAM_TEXT: return read_text(p, text, f->text, e);
     }
     return -EINVAL;
 }
 
 static bool in_range(const struct param *p, const union field *f)
 {
-    if (p->type == PARAM_FRACTION || p->type == PARAM_WORD)
+    if (p->type == PARAM_FRACTION || p->type == PARAM_WORD || p->type == PARAM_TEXT)
         return true;
     return f->number >= p->min && f->number <= p->max;
 }
@@ -131,12 +187,44 @@ static const char *print_number(const struct param *p, uint64_t n, char *buf, si
     return buf;
 }
 
+static bool is_bare(const char *s)
+{
+    for (const char *c = s; *c; c++)
+        if (!isalnum((unsigned char)*c) && strchr("._-:+/@%,*", *c) == NULL)
+            return false;
+    return s[0] != '\0';
+}
+
+static const char *print_text(const char *s, char *buf, size_t size)
+{
+    size_t n = 0;
+
+    if (is_bare(s)) {
+        snprintf(buf, size, "%s", s);
+        return buf;
+    }
+    buf[n++] = '"';
+    for (; *s && n + 6 < size; s++) {
+        if (*s == '"' || *s == '\\')
+            n += (size_t)snprintf(buf + n, size - n, "\\%c", *s);
+        else if (*s >= ' ' && *s <= '~')
+            buf[n++] = *s;
+        else
+            n += (size_t)snprintf(buf + n, size - n, "\\x%02x", (unsigned char)*s);
+    }
+    buf[n++] = '"';
+    buf[n] = '\0';
+    return buf;
+}
+
 const char *param_print(const struct param *p, const void *conf, char *buf, size_t size)
 {
     union field f = get(p, conf);
 
     if (p->type == PARAM_FRACTION)
         return value_print_fraction(f.fraction, buf, size);
+    if (p->type == PARAM_TEXT)
+        return print_text(f.text, buf, size);
     if (p->type != PARAM_WORD)
         return print_number(p, f.number, buf, size);
     snprintf(buf, size, "%s", p->words[f.word]);
@@ -161,6 +249,8 @@ const char *param_range(const struct param *p, char *buf, size_t size)
 {
     char low[PARAM_TEXT_MAX], high[PARAM_TEXT_MAX];
 
+    if (p->type == PARAM_TEXT)
+        return snprintf(buf, size, "a text"), buf;
     if (p->type == PARAM_WORD)
         return print_words(p->words, buf, size);
     if (p->type == PARAM_FRACTION) {

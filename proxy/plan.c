@@ -45,10 +45,16 @@ void plan_unref(struct plan **p)
     free(gone);
 }
 
+static bool has_trigger(const struct rule *r)
+{
+    return r->once || r->after_rule[0] || r->until_rule[0];
+}
+
 static void keep(struct plan *p, const struct plan_entry *e)
 {
     rule_ref(e->rule);
     p->entry[p->n++] = *e;
+    p->triggers |= has_trigger(e->rule);
 }
 
 static bool taken(const struct plan *p, const char *name)
@@ -112,6 +118,7 @@ int plan_with(const struct plan *old, struct rule *r, nsec now, struct plan **ou
     if (r->name[0] == '\0')
         name_it(old, r);
     last = &p->entry[p->n++];
+    p->triggers |= has_trigger(r);
     *last = (struct plan_entry){r, p->serial, slot, nsec_add(now, r->life)};
     *out = p;
     return 0;
@@ -160,16 +167,40 @@ int plan_without(const struct plan *old, const char *glob, struct plan **out,
     return 0;
 }
 
+bool plan_fired(const struct plan *p, struct rule *r)
+{
+    bool over = r->once;
+
+    r->over |= r->once;
+    for (size_t i = 0; i < p->n; i++) {
+        struct rule *other = p->entry[i].rule;
+
+        if (strcmp(other->after_rule, r->name) == 0)
+            other->begun = true;
+        if (strcmp(other->until_rule, r->name) == 0)
+            over = other->over = true;
+    }
+    return over;
+}
+
+static bool is_over(const struct plan_entry *e, nsec now)
+{
+    return (e->until != NSEC_NEVER && e->until <= now) || e->rule->over;
+}
+
 struct plan *plan_expire(const struct plan *old, nsec now)
 {
     struct plan *p;
+    size_t over = 0;
 
-    if (plan_due(old) > now || plan_due(old) == NSEC_NEVER)
+    for (size_t i = 0; i < old->n; i++)
+        over += is_over(&old->entry[i], now);
+    if (over == 0)
         return NULL;
-    p = plan_new(old->serial, old->n);
+    p = plan_new(old->serial, old->n - over);
     assert(p != NULL);
     for (size_t i = 0; i < old->n; i++)
-        if (old->entry[i].until > now)
+        if (!is_over(&old->entry[i], now))
             keep(p, &old->entry[i]);
     return p;
 }

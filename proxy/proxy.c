@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "filter.h"
 #include "log.h"
 #include "shell.h"
 
@@ -16,6 +17,11 @@
 #define OWN_DESCRIPTORS 64 /* that are not sessions: listeners, loop, journal, API */
 
 /* ---- who is dialing ---- */
+
+struct link *proxy_rest(struct node *n)
+{
+    return &n->link[n->proxy->nodes + n->proxy->clients - 1];
+}
 
 /* The narrowest range that holds the address says whose it is. */
 struct link *proxy_link(struct proxy *p, struct node *n, const struct sockaddr *peer)
@@ -96,6 +102,32 @@ static int build_links(struct proxy *p)
 
 /* ---- the plan ---- */
 
+/* What the plan has for the packets of a link, whether or not it has sessions. */
+struct wire proxy_wire(const struct proxy *p, const struct link *l, enum lane_id lane)
+{
+    struct wire w = {0};
+
+    for (size_t i = 0; i < p->plan->n; i++) {
+        const struct rule *r = p->plan->entry[i].rule;
+
+        if (r->fault->wire && rule_in_force(r) && match_lane(r, lane) &&
+            match_link(r, l->from, l->to))
+            r->fault->wire(r->conf, &w);
+    }
+    return w;
+}
+
+static void filter_listeners(struct proxy *p)
+{
+    for (size_t i = 0; i < p->nodes; i++) {
+        int err = listener_filter(&p->node[i].listener);
+
+        if (err)
+            log_error("filter", "node=%s reason=\"%s\"", p->node[i].party.name,
+                      strerror(-err));
+    }
+}
+
 static void replan_sessions(struct proxy *p)
 {
     nsec now = uv_hrtime();
@@ -114,6 +146,7 @@ static void adopt(struct proxy *p, struct plan *plan)
     wake_set(&p->wake, &p->expiry, plan_due(plan));
     if (p->journal)
         journal_plan(p->journal, plan);
+    filter_listeners(p);
     replan_sessions(p);
 }
 
@@ -125,7 +158,10 @@ int proxy_rule_add(struct proxy *p, const char *sentence, struct err *e)
 
     if (err)
         return err;
-    err = plan_with(p->plan, r, uv_hrtime(), &plan, e);
+    if (r->fault->wire)
+        err = filter_check(e);
+    if (err == 0)
+        err = plan_with(p->plan, r, uv_hrtime(), &plan, e);
     if (err) {
         rule_unref(&r);
         return err;
@@ -207,6 +243,7 @@ static void on_feed(struct wake_node *n, nsec now)
 
     if (p->replan) {
         p->replan = false;
+        filter_listeners(p);
         replan_sessions(p);
     }
     session_feed_starved(p, now);
@@ -316,6 +353,15 @@ static void on_flush(struct wake_node *n, nsec now)
     journal_flush(p->journal);
 }
 
+/* Some rule's life has ended with what just happened: it leaves when the loop is back,
+ * not in the middle of a frame. */
+static void on_over(void *arg)
+{
+    struct proxy *p = arg;
+
+    wake_set(&p->wake, &p->expiry, uv_hrtime());
+}
+
 static void on_decision(void *arg, const struct decision *d)
 {
     struct proxy *p = arg;
@@ -340,15 +386,18 @@ static int setup(struct proxy *p, const struct config *c, struct err *e)
         return err_set(e, err, "cannot start: %s", strerror(-err));
     if (c->journal && (err = journal_open(&p->journal, c->journal, c->seed, e)) < 0)
         return err;
-    if (p->journal) {
+    p->core.over = on_over;
+    p->core.arg = p;
+    if (p->journal)
         p->core.decided = on_decision;
-        p->core.arg = p;
-    }
     for (size_t i = 0; i < c->nrules && err == 0; i++) {
         struct rule *r = rule_ref(c->rules[i]);
         struct plan *plan;
 
-        err = plan_with(p->plan, r, uv_hrtime(), &plan, e);
+        if (r->fault->wire)
+            err = filter_check(e);
+        if (err == 0)
+            err = plan_with(p->plan, r, uv_hrtime(), &plan, e);
         if (err)
             rule_unref(&r);
         else

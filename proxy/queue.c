@@ -178,6 +178,15 @@ int queue_settle(struct queue *q)
     return 0;
 }
 
+int queue_copy(struct queue *q, const struct leave *how, const void *p, size_t n)
+{
+    int err = queue_settle(q);
+
+    if (err == 0)
+        err = queue_push(q, how, p, n);
+    return err ? err : queue_settle(q);
+}
+
 enum queue_do queue_next(const struct queue *q, nsec now, struct iovec *iov, size_t *n)
 {
     const struct seg *s = q->first;

@@ -417,3 +417,17 @@ struct resp_part resp_next(struct resp *r, const uint8_t *p, size_t n)
     part.len = (size_t)(at - p);
     return part;
 }
+
+char resp_one_reply(const void *p, size_t n)
+{
+    struct resp r;
+    struct resp_part part = {0};
+    size_t at = 0;
+
+    resp_init(&r, RESP_REPLIES);
+    while (at < n && !part.opaque && !part.last) {
+        part = resp_next(&r, (const uint8_t *)p + at, n - at);
+        at += part.len;
+    }
+    return part.last && !part.opaque && at == n ? r.type : 0;
+}

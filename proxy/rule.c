@@ -16,35 +16,13 @@
 #include <string.h>
 
 #include "param.h"
-#include "sentence.h"
+#include "rule_parts.h"
 #include "value.h"
 
-#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define NAME    LETTERS "0123456789._-"
-#define GLOB    "*?[]!^"
+#define GLOB "*?[]!^"
 
 const char *const role_names[] = {"client",  "replication", "sentinel", "pubsub",
                                   "monitor", "opaque",      NULL};
-
-static const char *const lane_names[] = {"requests", "replies", "both", NULL};
-static const char *const cond_names[] = {"role", "command", "key", NULL};
-static const char *const often_names[] = {"chance", "nth",   "every",
-                                          "first",  "after", NULL};
-static const char *const cond_examples[] = {"role=replication", "command=GET",
-                                            "key=user:*"};
-static const char *const often_examples[] = {"chance=5%", "nth=10", "every=10", "first=3",
-                                             "after=100"};
-static const char *const clause_names[] = {
-    "requests", "replies", "both", "when",  "do",    "role",  "command",
-    "key",      "chance",  "nth",  "every", "first", "after", NULL};
-
-static int find(const char *const *names, const char *word)
-{
-    for (int i = 0; names[i]; i++)
-        if (strcmp(names[i], word) == 0)
-            return i;
-    return -1;
-}
 
 /* name and links */
 
@@ -125,174 +103,6 @@ static int parse_links(struct sentence *s, struct rule *r)
     return 0;
 }
 
-/* clauses: lane, when, often */
-
-static int parse_lane(struct sentence *s, struct rule *r)
-{
-    int lane = find(lane_names, s->word);
-
-    if (lane < 0)
-        return 0;
-    r->lane = (enum lane_id)lane;
-    r->lane_given = true;
-    sentence_next(s);
-    return 0;
-}
-
-static int parse_role(struct sentence *s, struct rule *r)
-{
-    int role = find(role_names, s->value);
-
-    if (role >= 0) {
-        r->role = (enum role)role;
-        return 0;
-    }
-    err_set(s->e, -EINVAL, "unknown role '%.40s'", s->value);
-    sentence_fail_value(s);
-    return sentence_suggest(s, s->value, role_names,
-                            "client replication sentinel pubsub monitor opaque");
-}
-
-static int add_command(struct sentence *s, struct rule *r, const char *name, size_t n)
-{
-    char *into;
-
-    if (n == 0 || n >= sizeof r->command[0] || strspn(name, NAME) < n) {
-        err_set(s->e, -EINVAL, "'%.*s' is no command", (int)(n < 40 ? n : 40), name);
-        err_hint(s->e, "such as command=GET or command=SET,DEL");
-        return sentence_fail_value(s);
-    }
-    if (r->commands == RULE_COMMANDS) {
-        err_set(s->e, -EINVAL, "more than %d commands", RULE_COMMANDS);
-        err_hint(s->e, "use two rules");
-        return sentence_fail_value(s);
-    }
-    into = r->command[r->commands++];
-    for (size_t i = 0; i < n; i++)
-        into[i] = (char)toupper((unsigned char)name[i]);
-    return 0;
-}
-
-static int parse_command(struct sentence *s, struct rule *r)
-{
-    const char *name = s->value;
-
-    for (;;) {
-        size_t n = strcspn(name, ",");
-
-        if (add_command(s, r, name, n) < 0)
-            return -EINVAL;
-        if (name[n] == '\0')
-            return 0;
-        name += n + 1;
-    }
-}
-
-static int parse_key(struct sentence *s, struct rule *r)
-{
-    size_t n = strlen(s->value);
-
-    if (n > 0 && n < sizeof r->key) {
-        memcpy(r->key, s->value, n + 1);
-        return 0;
-    }
-    if (n == 0)
-        err_set(s->e, -EINVAL, "key is empty");
-    else
-        err_set(s->e, -EINVAL, "key has more than %zu bytes", sizeof r->key - 1);
-    err_hint(s->e, "a key or a glob, such as key=user:*");
-    return sentence_fail_value(s);
-}
-
-static int parse_times(struct sentence *s, uint64_t *into)
-{
-    if (value_count(s->value, into, s->e) < 0)
-        return sentence_fail_value(s);
-    if (*into > 0)
-        return 0;
-    err_set(s->e, -EINVAL, "%s must be 1 or more", s->word);
-    return sentence_fail_value(s);
-}
-
-static int parse_often(struct sentence *s, struct rule *r, int which)
-{
-    switch (which) {
-    case 0:
-        if (value_fraction(s->value, &r->chance, s->e) < 0)
-            return sentence_fail_value(s);
-        return 0;
-    case 1: return parse_times(s, &r->nth);
-    case 2: return parse_times(s, &r->every);
-    case 3: return parse_times(s, &r->first);
-    default: return parse_times(s, &r->after);
-    }
-}
-
-static int parse_cond(struct sentence *s, struct rule *r, int which)
-{
-    if (which == 0)
-        return parse_role(s, r);
-    return which == 1 ? parse_command(s, r) : parse_key(s, r);
-}
-
-static int unknown_clause(struct sentence *s)
-{
-    if (sentence_ends(s))
-        return sentence_missing(s, "'do' and a fault", "such as: do latency 50ms");
-    sentence_fail(s, "unknown %s '%.40s'", s->value ? "condition" : "word", s->word);
-    return sentence_suggest(s, s->word, clause_names,
-                            s->value ? "role command key chance nth every first after"
-                                     : "a lane, 'when', or 'do' and a fault");
-}
-
-/* One name=value between the links and 'do'. */
-static int parse_clause(struct sentence *s, struct rule *r, bool after_when)
-{
-    int cond, often;
-
-    sentence_split(s);
-    cond = find(cond_names, s->word);
-    often = find(often_names, s->word);
-    if (cond < 0 && often < 0)
-        return unknown_clause(s);
-    if (s->value == NULL) {
-        sentence_fail(s, "'%s' has no value", s->word);
-        err_hint(s->e, "such as %s",
-                 often < 0 ? cond_examples[cond] : often_examples[often]);
-        return -EINVAL;
-    }
-    if (cond >= 0 && !after_when) {
-        sentence_fail(s, "'%s' is a condition", s->word);
-        err_hint(s->e, "write 'when' before the conditions");
-        return -EINVAL;
-    }
-    if (sentence_once(s, (unsigned)(often >= 0 ? 8 + often : cond), s->word) < 0)
-        return -EINVAL;
-    return often >= 0 ? parse_often(s, r, often) : parse_cond(s, r, cond);
-}
-
-static int parse_clauses(struct sentence *s, struct rule *r)
-{
-    bool when = false;
-
-    while (!sentence_is(s, "do")) {
-        if (!sentence_is(s, "when")) {
-            if (parse_clause(s, r, when) < 0)
-                return -EINVAL;
-            sentence_next(s);
-            continue;
-        }
-        if (when)
-            return sentence_fail(s, "'when' is given twice");
-        when = true;
-        sentence_next(s);
-        if (sentence_ends(s) || sentence_is(s, "do"))
-            return sentence_missing(s, "a condition after 'when'",
-                                    "such as: when command=GET");
-    }
-    return 0;
-}
-
 /* action */
 
 static int unknown_fault(struct sentence *s)
@@ -339,8 +149,14 @@ static int unknown_param(struct sentence *s, struct rule *r)
 static int stray_word(struct sentence *s)
 {
     sentence_fail(s, "unexpected '%.40s'", s->word);
-    return sentence_suggest(s, s->word, (const char *const[]){"for", NULL},
-                            "param=value, or 'for' and a time, may follow");
+    return sentence_suggest(
+        s, s->word, (const char *const[]){"for", "until", "once", NULL},
+        "param=value, 'for' and a time, 'until' or 'once' may follow");
+}
+
+static bool is_life(const struct sentence *s)
+{
+    return sentence_is(s, "for") || sentence_is(s, "until") || sentence_is(s, "once");
 }
 
 static int parse_param(struct sentence *s, struct rule *r, bool may_be_bare)
@@ -373,7 +189,7 @@ static int check_params(struct sentence *s, struct rule *r, size_t column)
             err_place(s->e, 0, column);
             return -EINVAL;
         }
-    if (f->check && f->check(r->conf, s->e) < 0) {
+    if (f->prepare && f->prepare(r->conf, s->e) < 0) {
         err_place(s->e, 0, column);
         return -EINVAL;
     }
@@ -397,7 +213,7 @@ static int parse_fault(struct sentence *s, struct rule *r)
         r->lane = r->fault->lane;
     s->seen = 0;
     sentence_next(s);
-    for (bool first = true; !sentence_ends(s) && !sentence_is(s, "for"); first = false) {
+    for (bool first = true; !sentence_ends(s) && !is_life(s); first = false) {
         if (parse_param(s, r, first) < 0)
             return -EINVAL;
         sentence_next(s);
@@ -405,11 +221,11 @@ static int parse_fault(struct sentence *s, struct rule *r)
     return check_params(s, r, column);
 }
 
-static int parse_life(struct sentence *s, struct rule *r)
+static int parse_for(struct sentence *s, struct rule *r)
 {
-    if (sentence_ends(s))
-        return 0;
-    sentence_next(s); /* past 'for': parse_fault stops at nothing else */
+    if (r->life != NSEC_NEVER)
+        return sentence_fail(s, "'for' is given twice");
+    sentence_next(s);
     if (sentence_ends(s))
         return sentence_missing(s, "a time after 'for'", "such as: for 5s");
     if (value_time(s->word, &r->life, s->e) < 0)
@@ -417,11 +233,49 @@ static int parse_life(struct sentence *s, struct rule *r)
     if (r->life == 0)
         return sentence_fail(s, "a rule 'for 0' would never act");
     sentence_next(s);
-    if (sentence_ends(s))
-        return 0;
+    return 0;
+}
+
+static int parse_life(struct sentence *s, struct rule *r)
+{
+    int rc = 0;
+
+    while (rc == 0 && is_life(s)) {
+        if (sentence_is(s, "for")) {
+            rc = parse_for(s, r);
+        } else if (sentence_is(s, "until")) {
+            rc = rule_fired(s, r->until_rule);
+        } else {
+            r->once = true;
+            sentence_next(s);
+        }
+    }
+    if (rc < 0 || sentence_ends(s))
+        return rc;
     sentence_fail(s, "unexpected '%.40s'", s->word);
-    err_hint(s->e, "'for' and its time come last");
+    err_hint(s->e, "'for' and its time, 'until' and 'once' come last");
     return -EINVAL;
+}
+
+/* What can only be said of the whole sentence. */
+static int check_whole(struct sentence *s, const struct rule *r)
+{
+    if (r->fault->packets &&
+        (rule_needs_request(r) || r->reply[0] || r->chance < 1 || r->nth || r->every ||
+         r->first || r->after || r->role != ROLE_ANY)) {
+        err_set(s->e, -EINVAL, "%s acts on packets, not on what is in them",
+                r->fault->name);
+        err_hint(s->e,
+                 "leave out conditions and counts; 'for', 'after' and 'until' work");
+        return -EINVAL;
+    }
+    if (r->reply[0] && r->lane != LANE_REPLIES) {
+        err_set(s->e, -EINVAL, "reply=%s can only be known on lane replies", r->reply);
+        err_hint(s->e, "write: on %s -> %s replies when reply=%s", r->from, r->to,
+                 r->reply);
+        return -EINVAL;
+    }
+    return 0;
 }
 
 /* the whole */
@@ -430,11 +284,12 @@ static int parse(struct sentence *s, struct rule *r)
 {
     int rc;
 
-    if (parse_name(s, r) < 0 || parse_links(s, r) < 0 || parse_lane(s, r) < 0 ||
-        parse_clauses(s, r) < 0)
+    if (parse_name(s, r) < 0 || parse_links(s, r) < 0 || rule_clauses(s, r) < 0)
         return -EINVAL;
     rc = parse_fault(s, r);
-    return rc < 0 ? rc : parse_life(s, r);
+    if (rc == 0)
+        rc = parse_life(s, r);
+    return rc < 0 ? rc : check_whole(s, r);
 }
 
 /* Two spellings of one rule are one rule: what it draws must not hang on spaces. And
@@ -466,7 +321,8 @@ int rule_parse(const char *sentence, struct rule **out, struct err *e)
     r = calloc(1, sizeof *r);
     if (r == NULL)
         return err_set(e, -ENOMEM, "out of memory");
-    *r = (struct rule){.role = ROLE_ANY, .chance = 1, .life = NSEC_NEVER, .refs = 1};
+    *r = (struct rule){
+        .role = ROLE_ANY, .chance = 1, .database = -1, .life = NSEC_NEVER, .refs = 1};
     rc = parse(&s, r);
     if (rc == 0)
         rc = identify(r, e);
@@ -495,5 +351,6 @@ void rule_unref(struct rule **r)
 
 bool rule_needs_request(const struct rule *r)
 {
-    return r->commands > 0 || r->key[0] != '\0';
+    return r->commands > 0 || r->key[0] || r->arg[0] || r->client_name[0] || r->user[0] ||
+           r->in_multi || r->database >= 0;
 }

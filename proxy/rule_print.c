@@ -35,17 +35,39 @@ static const char *lane_name(enum lane_id lane)
     return lane == LANE_REQUESTS ? "requests" : "replies";
 }
 
+/* " when" once, before the first condition. */
+static void add_cond(struct text *t, bool *any, const char *name, const char *value)
+{
+    if (value[0] == '\0')
+        return;
+    add(t, "%s %s=%s", *any ? "" : " when", name, value);
+    *any = true;
+}
+
 static void add_conditions(struct text *t, const struct rule *r)
 {
-    if (r->role == ROLE_ANY && r->commands == 0 && r->key[0] == '\0')
-        return;
-    add(t, " when");
-    if (r->role != ROLE_ANY)
-        add(t, " role=%s", role_names[r->role]);
+    char number[24] = "", commands[RULE_TEXT_MAX];
+    struct text c = {commands, sizeof commands, 0};
+    bool any = false;
+
+    commands[0] = '\0';
     for (unsigned i = 0; i < r->commands; i++)
-        add(t, "%s%s", i == 0 ? " command=" : ",", r->command[i]);
-    if (r->key[0])
-        add(t, " key=%s", r->key);
+        add(&c, "%s%s", i == 0 ? "" : ",", r->command[i]);
+    add_cond(t, &any, "role", r->role == ROLE_ANY ? "" : role_names[r->role]);
+    add_cond(t, &any, "command", commands);
+    add_cond(t, &any, "key", r->key);
+    add_cond(t, &any, "arg", r->arg);
+    if (r->database >= 0)
+        snprintf(number, sizeof number, "%d", r->database);
+    add_cond(t, &any, "db", number);
+    add_cond(t, &any, "client-name", r->client_name);
+    add_cond(t, &any, "user", r->user);
+    add_cond(t, &any, "reply", r->reply);
+    add_cond(t, &any, "in", r->in_multi ? "multi" : "");
+    number[0] = '\0';
+    if (r->session)
+        snprintf(number, sizeof number, "%llu", (unsigned long long)r->session);
+    add_cond(t, &any, "session", number);
 }
 
 static void add_count(struct text *t, const char *name, uint64_t n)
@@ -64,6 +86,8 @@ static void add_often(struct text *t, const struct rule *r)
     add_count(t, "every", r->every);
     add_count(t, "first", r->first);
     add_count(t, "after", r->after);
+    if (r->after_rule[0])
+        add(t, " after %s fired", r->after_rule);
 }
 
 static void add_fault(struct text *t, const struct rule *r)
@@ -107,5 +131,9 @@ const char *rule_print(const struct rule *r, char *buf, size_t size)
     add_fault(&t, r);
     if (r->life != NSEC_NEVER)
         add(&t, " for %s", value_print_time(r->life, life, sizeof life));
+    if (r->until_rule[0])
+        add(&t, " until %s fired", r->until_rule);
+    if (r->once)
+        add(&t, " once");
     return buf;
 }

@@ -7,18 +7,30 @@
 
 struct seat {
     struct rule *rule;
-    uint64_t serial; /* of its plan entry */
+    struct share *share; /* the fault's, common to the link; NULL = it has none */
+    uint64_t serial;     /* of its plan entry */
     int slot;
+    bool fresh;     /* taken, but on_open has not been asked yet */
     bool on;        /* acts on the frame now passing */
     uint64_t met;   /* frames that met its conditions */
     uint64_t acted; /* frames it acted on */
     void *state;    /* the fault's own */
 };
 
+/* What a fault keeps for all sessions of a link. */
+struct share {
+    struct share *next;
+    uint64_t serial, link;
+    unsigned refs;
+    _Alignas(max_align_t) unsigned char bytes[];
+};
+
 static bool applies(const struct dialog *d, enum lane_id lane, const struct plan_entry *e)
 {
-    return match_lane(e->rule, lane) && match_role(e->rule, d->track.role) &&
-           match_link(e->rule, d->from, d->to);
+    const struct rule *r = e->rule;
+
+    return match_lane(r, lane) && match_role(r, d->track.role) &&
+           match_link(r, d->from, d->to) && (r->session == 0 || r->session == d->ordinal);
 }
 
 static size_t aligned(size_t n)
@@ -41,28 +53,78 @@ bool seats_have(const struct lane *l, uint64_t serial)
     return seat_of(l, serial) != NULL;
 }
 
+/* Join what the sessions of this link share of the rule; NULL and false: no memory. */
+static bool join(struct dialog *d, struct seat *s)
+{
+    struct core *c = d->core;
+    size_t size = s->rule->fault->shared_size;
+    struct share *sh = c->shares;
+
+    if (size == 0)
+        return true;
+    while (sh && (sh->serial != s->serial || sh->link != d->link))
+        sh = sh->next;
+    if (sh == NULL) {
+        if ((sh = calloc(1, sizeof *sh + size)) == NULL)
+            return false;
+        sh->serial = s->serial;
+        sh->link = d->link;
+        sh->next = c->shares;
+        c->shares = sh;
+    }
+    sh->refs++;
+    s->share = sh;
+    return true;
+}
+
+static void leave_share(struct dialog *d, struct share *sh)
+{
+    struct share **at = &d->core->shares;
+
+    if (sh == NULL || --sh->refs > 0)
+        return;
+    while (*at != sh)
+        at = &(*at)->next;
+    *at = sh->next;
+    free(sh);
+}
+
+static void release(struct dialog *d, struct seat *seat, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (seat[i].rule)
+            leave_share(d, seat[i].share);
+        rule_unref(&seat[i].rule);
+    }
+    free(seat);
+}
+
 /* Fill a zeroed seat: its state lies at `state`. */
-static void take(const struct lane *l, struct seat *s, const struct plan_entry *e,
-                 void *state)
+static bool take(struct dialog *d, const struct lane *l, struct seat *s,
+                 const struct plan_entry *e, void *state)
 {
     const struct seat *old = seat_of(l, e->serial);
 
     if (old)
         *s = *old;
+    s->fresh = old == NULL;
+    s->share = NULL;
     s->rule = rule_ref(e->rule);
     s->serial = e->serial;
     s->slot = e->slot;
     s->state = state;
     if (old)
         memcpy(state, old->state, e->rule->fault->state_size);
+    return join(d, s);
 }
 
 int seats_take(struct dialog *d, enum lane_id lane, const struct plan *plan)
 {
     struct lane *l = &d->lane[lane];
     struct seat *seat = NULL;
-    unsigned n = 0;
+    unsigned n = 0, at = 0;
     size_t size = 0;
+    bool fine = true;
     char *state;
 
     for (size_t i = 0; i < plan->n; i++)
@@ -73,33 +135,43 @@ int seats_take(struct dialog *d, enum lane_id lane, const struct plan *plan)
     if (n && (seat = calloc(1, aligned(n * sizeof *seat) + size)) == NULL)
         return -ENOMEM;
     state = (char *)seat + aligned(n * sizeof *seat);
-    for (size_t i = 0, at = 0; i < plan->n; i++)
+    for (size_t i = 0; i < plan->n; i++)
         if (applies(d, lane, &plan->entry[i])) {
-            take(l, &seat[at++], &plan->entry[i], state);
+            fine &= take(d, l, &seat[at++], &plan->entry[i], state);
             state += aligned(plan->entry[i].rule->fault->state_size);
         }
-    seats_release(l);
+    if (!fine) {
+        release(d, seat, n);
+        return -ENOMEM;
+    }
+    seats_release(d, lane);
     l->seat = seat;
     l->seats = n;
     return 0;
 }
 
-void seats_release(struct lane *l)
+void seats_release(struct dialog *d, enum lane_id lane)
 {
-    for (unsigned i = 0; i < l->seats; i++)
-        rule_unref(&l->seat[i].rule);
-    free(l->seat);
+    struct lane *l = &d->lane[lane];
+
+    release(d, l->seat, l->seats);
     l->seat = NULL;
     l->seats = 0;
 }
 
-static bool meets(const struct seat *s, enum lane_id lane, const struct resp *frame,
-                  const struct track_mark *mark)
+static bool meets(const struct dialog *d, const struct seat *s, enum lane_id lane,
+                  const struct resp *frame, const struct track_mark *mark)
 {
+    const struct rule *r = s->rule;
+
+    if ((!r->fault->on_frame && !r->fault->on_bytes) || !rule_in_force(r))
+        return false;
+    if (r->reply[0] && (lane != LANE_REPLIES || !frame || !match_reply(r, frame)))
+        return false;
     if (s->slot < 0)
         return true;
     if (lane == LANE_REQUESTS)
-        return frame && match_request(s->rule, frame);
+        return frame && match_request(r, frame, &d->track);
     return mark && s->serial <= mark->serial && (mark->mask >> s->slot & 1);
 }
 
@@ -131,19 +203,40 @@ static struct rng draws(const struct dialog *d, enum lane_id lane, const struct 
 }
 
 /* Add one rule's orders to the whole. The rule that delays most answers for the wait. */
-static void add(struct verdict *all, const struct verdict *v, uint64_t serial, nsec *most,
-                uint64_t *by)
+static void add(struct lane *l, struct verdict *all, const struct verdict *v,
+                const struct seat *s, nsec *most, uint64_t *by)
 {
     if (v->delay > *most) {
         *most = v->delay;
-        *by = serial;
+        *by = s->serial;
     }
     verdict_delay(all, v->delay);
     all->drop |= v->drop;
+    all->twice |= v->twice;
     verdict_cut(all, v->cut);
     verdict_close(all, v->close);
     if (v->slice)
         verdict_slice(all, v->slice, v->gap);
+    if (v->before.p)
+        verdict_before(all, v->before.p, v->before.n);
+    if (v->instead.p && all->instead.p == NULL) {
+        all->instead = v->instead;
+        l->speaker = s->rule;
+    }
+    if (v->owe && l->owed_by == 0)
+        l->owed_by = s->serial;
+    if (v->stick && l->stuck_by == 0)
+        l->sticking = s->serial; /* from the end of this frame on */
+    if (v->freeze && l->frozen_by == 0)
+        l->frozen_by = s->serial;
+}
+
+/* A rule acts: those that wait for that may begin, or be over. */
+static void fire(struct dialog *d, struct rule *r)
+{
+    r->fired++;
+    if (d->plan->triggers && plan_fired(d->plan, r) && d->core->over)
+        d->core->over(d->core->arg);
 }
 
 static void report(struct dialog *d, enum lane_id lane, nsec now, const struct seat *s,
@@ -152,6 +245,7 @@ static void report(struct dialog *d, enum lane_id lane, nsec now, const struct s
     struct decision what = {s->rule, d, lane, d->lane[lane].frames, command, v, now};
 
     d->core->decisions++;
+    fire(d, s->rule);
     if (d->core->decided)
         d->core->decided(d->core->arg, &what);
 }
@@ -173,6 +267,18 @@ static const char *command_of(const struct resp *frame, const struct track_mark 
     return buf;
 }
 
+static struct unit unit_of(const struct dialog *d, const struct seat *s, nsec now,
+                           const struct resp *frame, struct rng *rng)
+{
+    return (struct unit){
+        .now = now,
+        .frame = frame,
+        .rng = rng,
+        .shared = s->share ? s->share->bytes : NULL,
+        .resp = d->track.resp,
+    };
+}
+
 void seats_judge(struct dialog *d, enum lane_id lane, nsec now, const struct resp *frame,
                  const struct track_mark *mark)
 {
@@ -186,10 +292,10 @@ void seats_judge(struct dialog *d, enum lane_id lane, nsec now, const struct res
     for (unsigned i = 0; i < l->seats; i++) {
         struct seat *s = &l->seat[i];
         struct rng rng;
-        struct unit u = {.now = now, .frame = frame, .rng = &rng};
         struct verdict v = VERDICT_PASS;
+        struct unit u = unit_of(d, s, now, frame, &rng);
 
-        s->on = meets(s, lane, frame, mark);
+        s->on = meets(d, s, lane, frame, mark);
         if (!s->on)
             continue;
         rng = draws(d, lane, s);
@@ -200,8 +306,9 @@ void seats_judge(struct dialog *d, enum lane_id lane, nsec now, const struct res
         u.nth = s->acted++;
         if (s->rule->fault->on_frame)
             s->rule->fault->on_frame(s->rule->conf, s->state, &u, &v);
-        add(&l->verdict, &v, s->serial, &most, &l->by);
-        report(d, lane, now, s, command_of(frame, mark, command, sizeof command), &v);
+        add(l, &l->verdict, &v, s, &most, &l->by);
+        if (s->rule->fault->on_bytes || !verdict_is_pass(&v))
+            report(d, lane, now, s, command_of(frame, mark, command, sizeof command), &v);
     }
 }
 
@@ -242,18 +349,92 @@ size_t seats_judge_bytes(struct dialog *d, enum lane_id lane, nsec now,
     for (unsigned i = 0; i < l->seats; i++) {
         struct seat *s = &l->seat[i];
         struct rng rng;
-        struct unit u = {now, frame, n, s->acted - 1, &rng};
+        struct unit u = unit_of(d, s, now, frame, &rng);
         struct verdict one = VERDICT_PASS;
 
         if (!s->on || s->rule->fault->on_bytes == NULL)
             continue;
         rng = draws(d, lane, s);
+        u.len = n;
+        u.nth = s->acted - 1;
         s->rule->fault->on_bytes(s->rule->conf, s->state, &u, &one);
-        add(v, &one, s->serial, &most, by);
+        add(l, v, &one, s, &most, by);
         if (one.drop || one.close || one.cut != SIZE_MAX)
             report(d, lane, now, s, "", &one);
     }
     return n;
+}
+
+/* A rule with no condition on frames can act on a session as such. */
+static bool acts_on_sessions(const struct seat *s, enum lane_id lane)
+{
+    const struct rule *r = s->rule;
+
+    if (r->lane == LANE_BOTH ? lane == LANE_REPLIES : r->lane != lane)
+        return false;
+    return r->fault->on_open && s->slot < 0 && !r->reply[0] && !r->nth && !r->every &&
+           !r->first && !r->after;
+}
+
+void seats_open(struct dialog *d, enum lane_id lane, nsec now, bool live,
+                struct verdict *v)
+{
+    struct lane *l = &d->lane[lane];
+    uint64_t frames = l->frames, by = 0;
+    nsec most = 0;
+
+    for (unsigned i = 0; i < l->seats; i++) {
+        struct seat *s = &l->seat[i];
+        struct verdict one = VERDICT_PASS;
+        struct rng rng;
+        struct unit u = unit_of(d, s, now, NULL, &rng);
+
+        if (!s->fresh || !acts_on_sessions(s, lane) || !rule_in_force(s->rule))
+            continue;
+        s->fresh = false;
+        l->frames = 0; /* the draw is about the session itself */
+        rng = draws(d, lane, s);
+        u.live = live;
+        if (s->rule->chance < 1 && rng_unit(&rng) >= s->rule->chance)
+            continue;
+        s->rule->fault->on_open(s->rule->conf, s->state, &u, &one);
+        if (verdict_is_pass(&one))
+            continue;
+        add(l, v, &one, s, &most, &by);
+        report(d, lane, now, s, "", &one);
+    }
+    l->frames = frames;
+}
+
+nsec seats_end(struct dialog *d, enum lane_id lane, nsec now, uint64_t *by)
+{
+    struct lane *l = &d->lane[lane];
+    struct verdict v = VERDICT_PASS;
+    nsec most = 0;
+
+    for (unsigned i = 0; i < l->seats; i++) {
+        struct seat *s = &l->seat[i];
+        struct verdict one = VERDICT_PASS;
+        struct rng rng = draws(d, lane, s);
+        struct unit u = unit_of(d, s, now, NULL, &rng);
+
+        if (s->rule->fault->on_end == NULL || s->slot >= 0 || !rule_in_force(s->rule))
+            continue;
+        s->rule->fault->on_end(s->rule->conf, s->state, &u, &one);
+        add(l, &v, &one, s, &most, by);
+        report(d, lane, now, s, "", &one);
+    }
+    return v.delay;
+}
+
+struct wire seats_wire(const struct lane *l)
+{
+    struct wire w = {0};
+
+    for (unsigned i = 0; i < l->seats; i++)
+        if (l->seat[i].rule->fault->wire && rule_in_force(l->seat[i].rule))
+            l->seat[i].rule->fault->wire(l->seat[i].rule->conf, &w);
+    return w;
 }
 
 void seats_mark(const struct dialog *d, const struct resp *request, struct track_mark *m)
@@ -263,7 +444,7 @@ void seats_mark(const struct dialog *d, const struct resp *request, struct track
     m->mask = 0;
     m->serial = d->plan->serial;
     for (unsigned i = 0; i < l->seats; i++)
-        if (l->seat[i].slot >= 0 && match_request(l->seat[i].rule, request))
+        if (l->seat[i].slot >= 0 && match_request(l->seat[i].rule, request, &d->track))
             m->mask |= UINT64_C(1) << l->seat[i].slot;
     if (m->mask)
         (void)command_of(request, NULL, m->command, sizeof m->command);

@@ -40,10 +40,25 @@ static void take(struct sentence *s, size_t n)
     s->value = NULL;
 }
 
+/* A word ends at a space that is not in quotes. */
+static size_t word_length(const char *p)
+{
+    bool quoted = false;
+    size_t n = 0;
+
+    for (; p[n] && (quoted || strchr(SENTENCE_SPACE, p[n]) == NULL); n++) {
+        if (p[n] == '"')
+            quoted = !quoted;
+        else if (p[n] == '\\' && quoted && p[n + 1])
+            n++;
+    }
+    return n;
+}
+
 void sentence_next(struct sentence *s)
 {
     s->at += strspn(s->text + s->at, SENTENCE_SPACE);
-    take(s, strcspn(s->text + s->at, SENTENCE_SPACE));
+    take(s, word_length(s->text + s->at));
 }
 
 void sentence_next_of_links(struct sentence *s)
@@ -78,7 +93,7 @@ void sentence_split(struct sentence *s)
 {
     char *equals = strchr(s->word, '=');
 
-    if (equals == NULL || s->value)
+    if (equals == NULL || s->value || s->word[0] == '"')
         return;
     *equals = '\0';
     s->value = equals + 1;

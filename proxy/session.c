@@ -10,16 +10,13 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/sockios.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "dial.h"
 #include "log.h"
+#include "seats.h"
 #include "shell.h"
 
 #define FLOW_IOV   64
@@ -53,6 +50,7 @@ struct session {
     struct session *starved; /* next in the proxy's list */
     unsigned open;           /* handles and dials that may still call back */
     bool connected, closing, starving, replicating;
+    bool wired[2]; /* a packet filter is on that side */
 };
 
 struct flight { /* a write that could not be done at once */
@@ -60,11 +58,6 @@ struct flight { /* a write that could not be done at once */
     struct session *s;
     enum lane_id lane;
 };
-
-static nsec now(void)
-{
-    return uv_hrtime();
-}
 
 struct session *session_next(const struct session *s)
 {
@@ -118,8 +111,8 @@ static void release(struct session *s)
     s->link->live--;
     if (s->replicating)
         s->link->replicating--;
-    log_debug("session.close", "sid=%" PRIu64 " link=%s->%s role=%s", s->id,
-              s->link->from->name, s->link->to->name, role_names[s->dialog.track.role]);
+    log_debug("session.close", "sid=%" PRIu64 " role=%s", s->id,
+              role_names[s->dialog.track.role]);
     free(s);
     proxy_session_gone(p);
     proxy_unhold(p);
@@ -130,15 +123,25 @@ static void on_closed(uv_handle_t *h)
     release(h->data);
 }
 
-/* SO_LINGER by hand: uv_tcp_close_reset refuses in states where this works. */
-static void close_side(union endpoint *side, enum close_how how)
+/* Put the packets of both sides under what the plan says of them. */
+static void set_filters(struct session *s)
 {
-    struct linger now_and_hard = {.l_onoff = 1, .l_linger = 0};
-    uv_os_fd_t fd;
+    for (int i = 0; i < 2; i++) {
+        struct wire w = seats_wire(&s->dialog.lane[i]);
+        bool wanted = w.blackhole || w.loss > 0;
+        int err = 0;
 
-    if (how == CLOSE_RST && uv_fileno(&side->handle, &fd) == 0)
-        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now_and_hard, sizeof now_and_hard);
-    uv_close(&side->handle, on_closed);
+        if ((wanted || s->wired[i]) && (i == DIALER || s->connected))
+            err = endpoint_filter(&s->side[i], &w);
+        if (err < 0)
+            log_warn("filter", "sid=%" PRIu64 " reason=\"%s\"", s->id, strerror(-err));
+        s->wired[i] = wanted;
+    }
+}
+
+static void close_side(struct session *s, int side, enum close_how how)
+{
+    endpoint_close(&s->side[side], how, s->wired[side], on_closed);
 }
 
 static void end_pause(struct session *s, struct flow *f, nsec t)
@@ -154,15 +157,15 @@ void session_close(struct session *s, enum close_how how)
     if (s->closing)
         return;
     s->closing = true;
-    close_side(&s->side[DIALER], how);
+    close_side(s, DIALER, how);
     if (s->connected)
-        close_side(&s->side[DIALED], how);
+        close_side(s, DIALED, how);
     else if (s->dial)
         dial_cancel(s->dial);
     wake_set(&s->proxy->wake, &s->wake, NSEC_NEVER);
     unstarve(s);
     for (int i = 0; i < 2; i++)
-        end_pause(s, &s->flow[i], now());
+        end_pause(s, &s->flow[i], uv_hrtime());
     /* A write under way may still read from the queues: libuv is done with it only in
      * its callback, which comes before on_closed. */
     if (!s->flow[LANE_REQUESTS].writing && !s->flow[LANE_REPLIES].writing)
@@ -199,15 +202,13 @@ static void new_role(struct session *s, nsec t)
         s->link->replicating++;
         proxy_replicating(s->proxy, s->link);
     }
-    log_debug("session.role", "sid=%" PRIu64 " link=%s->%s role=%s", s->id,
-              s->link->from->name, s->link->to->name, role_names[s->dialog.track.role]);
     session_replan(s, t);
 }
 
 static void feed(struct session *s, enum lane_id lane, const uint8_t *p, size_t n)
 {
     enum role role = s->dialog.track.role;
-    nsec t = now();
+    nsec t = uv_hrtime();
     int err = dialog_feed(&s->dialog, lane, t, p, n);
 
     if (err == 0) {
@@ -249,7 +250,7 @@ static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
     }
     if (n == 0)
         return;
-    t = now();
+    t = uv_hrtime();
     s->flow[lane].eof = true;
     s->flow[lane].reading = false; /* libuv has stopped it */
     if (n != UV_EOF)
@@ -281,6 +282,8 @@ static void pause_flow(struct session *s, enum lane_id lane, nsec t)
 
     f->paused = true;
     f->paused_at = t;
+    if (s->dialog.lane[lane].frozen_by)
+        return; /* a rule wants that */
     s->proxy->stats.paused++;
     warn_bound(s, lane);
     if (!lane_full && !s->starving) {
@@ -318,7 +321,7 @@ static void on_written(uv_write_t *req, int status)
     struct flight *w = req->data;
     struct session *s = w->s;
     enum lane_id lane = w->lane;
-    nsec t = now();
+    nsec t = uv_hrtime();
 
     free(w);
     s->flow[lane].writing = false;
@@ -385,26 +388,20 @@ static bool send_now(struct session *s, enum lane_id lane, nsec t,
 
 static void shut(struct session *s, enum lane_id lane)
 {
-    uv_os_fd_t fd;
-
     s->flow[lane].shut = true;
-    if (uv_fileno(&s->side[!lane].handle, &fd) < 0 || shutdown(fd, SHUT_WR) < 0)
+    if (endpoint_shut(&s->side[!lane]) < 0)
         session_close(s, CLOSE_RST);
     else if (s->flow[!lane].shut)
         session_close(s, CLOSE_FIN);
 }
 
-/* An RST throws away what is still in our kernel's send queue: bytes that were to go
- * before it must be out first. Answers when to look again; 0 = it is done. */
+/* Bytes that are to go before an RST must have left the kernel first. Answers when to
+ * look again; 0 = it is done. */
 static nsec reset_when_sent(struct session *s, enum lane_id lane, nsec t)
 {
-    uv_os_fd_t fd;
-    int unsent = 0;
-
     if (s->deadline == 0)
         s->deadline = t + RST_LINGER;
-    if (t < s->deadline && uv_fileno(&s->side[!lane].handle, &fd) == 0 &&
-        ioctl(fd, SIOCOUTQ, &unsent) == 0 && unsent > 0)
+    if (t < s->deadline && endpoint_unsent(&s->side[!lane]) > 0)
         return t + RST_LOOK;
     session_close(s, CLOSE_RST);
     return 0;
@@ -437,6 +434,8 @@ void session_turn(struct session *s, nsec t)
 {
     nsec due = NSEC_NEVER;
 
+    if (s->dialog.doom)
+        session_close(s, s->dialog.doom);
     if (s->closing || !s->connected)
         return;
     for (int i = 0; i < 2; i++) {
@@ -457,6 +456,8 @@ void session_replan(struct session *s, nsec t)
         return;
     if (dialog_replan(&s->dialog, s->proxy->plan, t) < 0)
         fail(s, "taking up the plan", UV_ENOMEM);
+    if (!s->closing)
+        set_filters(s);
     session_turn(s, t);
 }
 
@@ -470,20 +471,6 @@ void session_feed_starved(struct proxy *p, nsec t)
         s->starving = false;
         session_turn(s, t);
     }
-}
-
-static void on_wake(struct wake_node *n, nsec t)
-{
-    struct session *s = (struct session *)((char *)n - offsetof(struct session, wake));
-
-    if (s->connected) {
-        session_turn(s, t);
-        return;
-    }
-    log_warn("upstream.timeout", "node=%s after=%.3fs", s->node->party.name,
-             (double)s->proxy->connect_timeout / 1e9);
-    s->proxy->stats.refused++;
-    session_close(s, CLOSE_RST);
 }
 
 static bool refuses(int status)
@@ -513,14 +500,43 @@ static void on_dialed(void *arg, int status)
         s->deadline = 0;
         if (s->side[DIALED].handle.type == UV_TCP)
             (void)uv_tcp_nodelay(&s->side[DIALED].tcp, 1);
-        if (s->closing)
-            close_side(&s->side[DIALED], CLOSE_RST);
-        else
-            session_turn(s, now());
+        set_filters(s);
+        session_turn(s, uv_hrtime());
     } else if (!s->closing) {
         upstream_failed(s, status);
     }
     release(s);
+}
+
+static void dial(struct session *s, nsec t)
+{
+    s->dial = dial_start(s->proxy->loop, &s->node->upstream, &s->side[DIALED], on_dialed,
+                         s);
+    if (s->dial == NULL) {
+        fail(s, "dialing", UV_ENOMEM);
+        return;
+    }
+    s->open++;
+    s->deadline = t + s->proxy->connect_timeout;
+    wake_set(&s->proxy->wake, &s->wake, s->deadline);
+}
+
+static void on_wake(struct wake_node *n, nsec t)
+{
+    struct session *s = (struct session *)((char *)n - offsetof(struct session, wake));
+
+    if (s->connected) {
+        session_turn(s, t);
+        return;
+    }
+    if (s->dial == NULL) { /* it was told to wait before it dials */
+        dial(s, t);
+        return;
+    }
+    log_warn("upstream.timeout", "node=%s after=%.3fs", s->node->party.name,
+             (double)s->proxy->connect_timeout / 1e9);
+    s->proxy->stats.refused++;
+    session_close(s, CLOSE_RST);
 }
 
 static struct session *session_new(struct proxy *p, struct node *n, struct link *l,
@@ -555,7 +571,7 @@ static struct session *session_new(struct proxy *p, struct node *n, struct link 
 void session_start(struct proxy *p, struct node *n, int fd, const struct sockaddr *peer)
 {
     struct session *s = session_new(p, n, proxy_link(p, n, peer), fd);
-    nsec t = now();
+    nsec t = uv_hrtime();
 
     if (s == NULL) {
         log_error("session.failed", "node=%s reason=\"out of memory\"", n->party.name);
@@ -564,18 +580,18 @@ void session_start(struct proxy *p, struct node *n, int fd, const struct sockadd
     p->stats.accepted++;
     (void)uv_tcp_nodelay(&s->side[DIALER].tcp,
                          1); /* or the proxy is a fault of its own */
-    if (dialog_replan(&s->dialog, p->plan, t) < 0) {
+    if (dialog_open(&s->dialog, t) < 0) {
         fail(s, "taking up the plan", UV_ENOMEM);
         return;
     }
+    s->wired[DIALER] = n->listener.filtered; /* inherited */
+    set_filters(s);
     log_debug("session.open", "sid=%" PRIu64 " link=%s->%s", s->id, s->link->from->name,
               s->link->to->name);
-    s->dial = dial_start(p->loop, &n->upstream, &s->side[DIALED], on_dialed, s);
-    if (s->dial == NULL) {
-        fail(s, "dialing", UV_ENOMEM);
-        return;
-    }
-    s->open++;
-    s->deadline = t + p->connect_timeout;
-    wake_set(&p->wake, &s->wake, s->deadline);
+    if (s->dialog.doom)
+        session_close(s, s->dialog.doom);
+    else if (s->dialog.wait)
+        wake_set(&p->wake, &s->wake, nsec_add(t, s->dialog.wait));
+    else
+        dial(s, t);
 }

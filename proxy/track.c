@@ -18,13 +18,16 @@ enum kind {
     MONITOR,
     HELLO,
     RESET,
+    INSTEAD, /* one reply, and it is ours */
 };
 
 enum family { CHANNELS, PATTERNS, SHARDS };
 
 struct track_entry {
     struct track_mark mark;
-    uint64_t count; /* requests alike, or confirmations still to come */
+    struct rule *rule;  /* that gives the reply in the server's place; else NULL */
+    struct bytes reply; /* and that reply */
+    uint64_t count;     /* requests alike, or confirmations still to come */
     uint8_t kind, family;
 };
 
@@ -35,14 +38,19 @@ void track_init(struct track *t)
 
 static void forget(struct track *t)
 {
+    for (uint32_t i = 0; i < t->n; i++)
+        rule_unref(&t->ring[(t->first + i) & (t->size - 1)].rule);
     free(t->ring);
     t->ring = NULL;
-    t->size = t->first = t->n = 0;
+    t->size = t->first = t->n = t->odd = 0;
 }
 
 void track_release(struct track *t)
 {
     forget(t);
+    free(t->name);
+    free(t->user);
+    t->name = t->user = NULL;
 }
 
 static void lose(struct track *t)
@@ -77,8 +85,15 @@ static bool grow(struct track *t)
     return true;
 }
 
+static bool is_odd(const struct track_entry *e)
+{
+    return e->rule || e->mark.mute;
+}
+
 static void pop(struct track *t)
 {
+    t->odd -= is_odd(front(t));
+    rule_unref(&front(t)->rule);
     t->first = (t->first + 1) & (t->size - 1);
     if (--t->n == 0 && t->size > 64)
         forget(t);
@@ -86,7 +101,7 @@ static void pop(struct track *t)
 
 static bool same_mark(const struct track_mark *a, const struct track_mark *b)
 {
-    return a->mask == b->mask &&
+    return a->mask == b->mask && a->mute == b->mute &&
            (a->mask == 0 || (a->serial == b->serial &&
                              memcmp(a->command, b->command, TRACK_COMMAND) == 0));
 }
@@ -96,7 +111,7 @@ static void expect(struct track *t, enum kind kind, enum family family, uint64_t
 {
     struct track_entry *e = back(t);
 
-    if (e && kind == ONE && e->kind == ONE && same_mark(&e->mark, m)) {
+    if (e && kind == ONE && e->kind == ONE && e->rule == NULL && same_mark(&e->mark, m)) {
         e->count += count;
         return;
     }
@@ -110,11 +125,75 @@ static void expect(struct track *t, enum kind kind, enum family family, uint64_t
     e->count = count;
     e->kind = (uint8_t)kind;
     e->family = (uint8_t)family;
+    e->rule = NULL;
+    t->odd += m->mute;
+}
+
+void track_instead(struct track *t, struct rule *rule, struct bytes reply)
+{
+    struct track_entry *e;
+    bool skip = t->skip_next;
+
+    t->skip_next = false;
+    if (t->lost || t->replicating || t->silent || skip)
+        return;
+    expect(t, INSTEAD, CHANNELS, 1, &(struct track_mark){0});
+    if (t->lost)
+        return;
+    e = back(t);
+    e->rule = rule_ref(rule);
+    e->reply = reply;
+    t->odd++;
+}
+
+bool track_due(const struct track *t, struct bytes *reply)
+{
+    struct track_entry *e = front(t);
+
+    if (e == NULL || e->rule == NULL)
+        return false;
+    *reply = e->reply;
+    return true;
+}
+
+static void set_text(char **into, const struct resp *r, unsigned word)
+{
+    free(*into);
+    *into = word < r->words ? strndup(r->word[word].text, r->word[word].kept) : NULL;
+}
+
+/* AUTH [user] password */
+static void auth_command(struct track *t, const struct resp *r)
+{
+    if (r->words == 3)
+        set_text(&t->user, r, 1);
+}
+
+static uint32_t database_of(const struct resp *r)
+{
+    char number[8] = "";
+    size_t n = r->words > 1 && r->word[1].kept < sizeof number ? r->word[1].kept : 0;
+
+    memcpy(number, r->word[1].text, n);
+    return (uint32_t)strtoul(number, NULL, 10);
+}
+
+/* HELLO [version [AUTH user password] [SETNAME name]] */
+static void hello_command(struct track *t, const struct resp *r)
+{
+    for (unsigned i = 2; i < r->words; i++) {
+        if (resp_word_is(r, i, "AUTH"))
+            set_text(&t->user, r, i + 1);
+        if (resp_word_is(r, i, "SETNAME"))
+            set_text(&t->name, r, i + 1);
+    }
 }
 
 static void client_command(struct track *t, const struct resp *r,
                            const struct track_mark *m)
 {
+    if (resp_word_is(r, 1, "SETNAME"))
+        set_text(&t->name, r, 2);
     if (resp_word_is(r, 1, "SETNAME") && r->words > 2 && r->word[2].kept >= 9 &&
         strncasecmp(r->word[2].text, "sentinel-", 9) == 0)
         t->role = ROLE_SENTINEL;
@@ -176,6 +255,8 @@ static const struct special {
     {"SYNC", 4, 'p', 0, 0},
     {"HELLO", 5, 'k', HELLO, 0},
     {"MONITOR", 7, 'k', MONITOR, 0},
+    {"AUTH", 4, 'u', 0, 0},
+    {"SELECT", 6, 'd', 0, 0},
     {"REPLCONF", 8, 'a', 0, 0},
     {"SUBSCRIBE", 9, 's', SUBSCRIBE, CHANNELS},
     {"PSUBSCRIBE", 10, 's', SUBSCRIBE, PATTERNS},
@@ -213,7 +294,13 @@ static void special_request(struct track *t, const struct special *s,
     case 'r': reset_command(t, m); return;
     case 'p': replicate(t); return;
     case 's': subscription(t, r, (enum kind)s->kind, (enum family)s->family, m); return;
-    case 'k': expect(t, (enum kind)s->kind, CHANNELS, 1, m); return;
+    case 'd': t->database = database_of(r); break;
+    case 'u': auth_command(t, r); break;
+    case 'k':
+        if (s->kind == HELLO)
+            hello_command(t, r);
+        expect(t, (enum kind)s->kind, CHANNELS, 1, m);
+        return;
     case 'a':
         if (resp_word_is(r, 1, "ACK") || resp_word_is(r, 1, "GETACK"))
             return; /* neither is ever answered */
@@ -325,6 +412,10 @@ enum track_answer track_reply(struct track *t, const struct resp *r, struct trac
     m->mask = 0;
     if (t->lost)
         return UNKNOWN;
+    if (e && e->rule) {
+        pop(t);
+        return ANSWERS;
+    }
     if (e && e->kind != ONE) {
         *m = e->mark;
         if ((e->kind == SUBSCRIBE || e->kind == UNSUBSCRIBE) && confirmation(r, e)) {
@@ -333,7 +424,7 @@ enum track_answer track_reply(struct track *t, const struct resp *r, struct trac
         }
     }
     if (unasked(t, r)) {
-        m->mask = 0;
+        *m = (struct track_mark){0};
         return UNASKED;
     }
     if (e == NULL) {

@@ -93,6 +93,7 @@ static void quantiles_are_those_of_the_sorted_list(void **state)
     for (size_t i = 0; i < sizeof q / sizeof *q; i++)
         assert_true(error_of((uint64_t)(q[i] * 1e8), hist_at(h, q[i])) < 0.01);
     assert_int_equal(hist_at(h, 1), 100000000);
+    assert_true(error_of(1000, hist_at(h, 0)) < 0.01);
     free(h);
 }
 

@@ -227,7 +227,10 @@ static void errors_name_the_column_and_the_nearest_word(void **s)
                         "hint: did you mean 'latency'?",
                         error_of("on r2 -> r1 replies do latancy 50ms"));
     assert_string_equal("unknown fault 'x' (column 15); hint: one of latency bandwidth "
-                        "hang close reset limit slice",
+                        "throttle slice limit hang swallow freeze close reset slow-close "
+                        "slow-connect refuse error lose-reply swallow-request "
+                        "duplicate-request duplicate-reply reply cut hold push blackhole "
+                        "loss",
                         error_of("on a -> b do  x"));
     assert_string_equal("unknown role 'clint' (column 21); hint: did you mean 'client'?",
                         error_of("on a -> b when role=clint do hang"));
@@ -235,13 +238,13 @@ static void errors_name_the_column_and_the_nearest_word(void **s)
                         "hint: did you mean 'normal'?",
                         error_of("on a -> b do latency 5ms dist=normall"));
     assert_string_equal("latency has no parameter 'x' (column 26); "
-                        "hint: it takes time jitter dist",
+                        "hint: it takes time jitter dist correlation",
                         error_of("on a -> b do latency 5ms x=1"));
     assert_string_equal("expected 'do' and a fault, but the rule ends here (column 10); "
                         "hint: such as: do latency 50ms",
                         error_of("on a -> b"));
     assert_string_equal("unexpected 'jitter=1ms' (column 33); "
-                        "hint: 'for' and its time come last",
+                        "hint: 'for' and its time, 'until' and 'once' come last",
                         error_of("on a -> b do latency 5ms for 5s jitter=1ms"));
 }
 

@@ -1,0 +1,33 @@
+/* endpoint.h -- one side of a session: a libuv stream, and what libuv has no words for.
+ *
+ * Resets, half-closes, unsent bytes and packet filters are asked of the socket itself.
+ */
+#ifndef ENDPOINT_H
+#define ENDPOINT_H
+
+#include <uv.h>
+
+#include "fault.h"
+
+union endpoint {
+    uv_handle_t handle;
+    uv_stream_t stream;
+    uv_tcp_t    tcp;
+    uv_pipe_t   pipe;
+};
+
+/* Close the handle, with a reset if so asked; closed() is called later, once. A packet
+ * filter is taken off first, or what ends the connection would be lost too. */
+void endpoint_close(union endpoint *e, enum close_how how, bool filtered,
+                    void (*closed)(uv_handle_t *));
+
+/* Send a FIN; the other direction stays open. 0 or a negative errno. */
+int endpoint_shut(union endpoint *e) MUST_CHECK;
+
+/* Bytes still in the kernel's send queue: an RST would throw them away. */
+size_t endpoint_unsent(const union endpoint *e);
+
+/* Let the packets coming in suffer w. 0 or a negative errno. */
+int endpoint_filter(union endpoint *e, const struct wire *w) MUST_CHECK;
+
+#endif

@@ -1,0 +1,100 @@
+/* verdict.h -- what faults order for one unit of traffic: wait, drop, cut, close.
+ * The lane carries them out; where two faults order, orders add up so that their
+ * order matters as little as can be.
+ */
+#ifndef VERDICT_H
+#define VERDICT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "clock.h"
+
+enum lane_id {
+    LANE_REQUESTS, /* dialer -> dialed; Toxiproxy's upstream */
+    LANE_REPLIES,  /* dialed -> dialer; Toxiproxy's downstream */
+    LANE_BOTH,     /* in rules and faults only */
+};
+
+struct bytes {     /* borrowed */
+    const char *p; /* NULL = none */
+    size_t      n;
+};
+
+enum close_how { CLOSE_NO, CLOSE_FIN, CLOSE_RST }; /* the greater wins */
+
+/* The orders for one unit. They start as "let it pass"; the faults of a plan add to
+ * them, in the plan's order, through the functions below. Bytes that an order names
+ * must live as long as the rule: they belong into its conf. */
+struct verdict {
+    nsec           delay;  /* wait so long; NSEC_NEVER = until the rule is gone */
+    bool           drop;   /* forward none of it */
+    bool           owe;    /* it was dropped from a stream: close when the rule is gone */
+    bool           stick;  /* hold all that follows it, until the rule is gone */
+    bool           twice;  /* forward the frame again, after itself */
+    bool           freeze; /* read no more from this lane's source */
+    size_t         cut;    /* forward only so many bytes of it */
+    size_t         slice;  /* send at most so many bytes at once; 0 = as they come */
+    nsec           gap;    /* pause between two slices */
+    enum close_how close;  /* end the connection, both ways, after the cut */
+    struct bytes   before; /* put this in front of the reply */
+    struct bytes   instead; /* and this in its place; a request is answered so, not run */
+};
+
+#define VERDICT_PASS ((struct verdict){.cut = SIZE_MAX})
+
+static inline bool verdict_is_pass(const struct verdict *v)
+{
+    return !v->delay && !v->drop && !v->owe && !v->stick && !v->twice && !v->freeze &&
+           v->cut == SIZE_MAX && !v->slice && !v->close && !v->instead.p && !v->before.p;
+}
+
+static inline void verdict_delay(struct verdict *v, nsec d)
+{
+    v->delay = nsec_add(v->delay, d);
+}
+
+static inline void verdict_hold(struct verdict *v)
+{
+    v->delay = NSEC_NEVER;
+}
+
+static inline void verdict_drop(struct verdict *v)
+{
+    v->drop = true;
+}
+
+static inline void verdict_instead(struct verdict *v, const char *p, size_t n)
+{
+    if (v->instead.p == NULL)
+        v->instead = (struct bytes){p, n};
+}
+
+static inline void verdict_before(struct verdict *v, const char *p, size_t n)
+{
+    if (v->before.p == NULL)
+        v->before = (struct bytes){p, n};
+}
+
+static inline void verdict_cut(struct verdict *v, size_t keep)
+{
+    if (keep < v->cut)
+        v->cut = keep;
+}
+
+static inline void verdict_slice(struct verdict *v, size_t bytes, nsec gap)
+{
+    if (v->slice == 0 || bytes < v->slice)
+        v->slice = bytes;
+    if (gap > v->gap)
+        v->gap = gap;
+}
+
+static inline void verdict_close(struct verdict *v, enum close_how how)
+{
+    if (how > v->close)
+        v->close = how;
+}
+
+#endif

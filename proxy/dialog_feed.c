@@ -1,0 +1,458 @@
+/* dialog_feed.c -- what becomes of the bytes of a lane: frames, verdicts, the queue.
+ *
+ * With no rule on a lane its bytes are only labelled on the way to the queue, as one
+ * run. With rules, a frame whose head is not yet known is held back (at most
+ * RESP_HEAD_MAX bytes), because the verdict is on the whole frame.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dialog.h"
+#include "dialog_parts.h"
+#include "seats.h"
+
+#define COPY_MAX (1 << 20) /* bytes of a frame that can be sent twice */
+
+static struct scan *scan_take(struct core *c, enum lane_id lane)
+{
+    struct scan *s = c->spare;
+
+    if (s)
+        c->spare = s->next;
+    else if ((s = malloc(sizeof *s)) == NULL)
+        return NULL;
+    s->held = 0;
+    resp_init(&s->resp, lane == LANE_REQUESTS ? RESP_REQUESTS : RESP_REPLIES);
+    return s;
+}
+
+/* A frame that is too long to be kept goes out once: better than to hold up the lane. */
+static void copy_add(struct lane *l, const uint8_t *p, size_t n)
+{
+    struct copy *c = l->copy;
+    size_t size = c->size ? c->size : 256;
+    uint8_t *grown;
+
+    while (size < c->n + n)
+        size *= 2;
+    grown = size <= COPY_MAX ? realloc(c->p, size) : NULL;
+    if (grown == NULL) {
+        copy_drop(l);
+        return;
+    }
+    c->p = grown;
+    c->size = size;
+    memcpy(c->p + c->n, p, n);
+    c->n += n;
+}
+
+static enum queue_end end_of(enum close_how how)
+{
+    return how == CLOSE_RST ? END_RST : how == CLOSE_FIN ? END_CLOSE : END_NO;
+}
+
+static const struct resp *frame_of(const struct lane *l)
+{
+    return l->opaque || l->scan == NULL ? NULL : &l->scan->resp;
+}
+
+/* When a run may leave, and who answers for that. */
+static struct leave leave_at(const struct lane *l, nsec now, const struct verdict *v,
+                             uint64_t by)
+{
+    if (l->stuck_by)
+        return (struct leave){.due = NSEC_NEVER, .by = l->stuck_by};
+    return (struct leave){nsec_add(now, v->delay), v->delay ? by : 0, v->slice, v->gap};
+}
+
+/* Carry out one run's verdict. Answers 0 or -ENOMEM. */
+static int obey_run(struct lane *l, nsec now, const uint8_t *p, size_t run,
+                    const struct verdict *v, uint64_t by)
+{
+    struct leave how = leave_at(l, now, v, by);
+    size_t keep = run < l->verdict.cut ? run : l->verdict.cut;
+    int err;
+
+    keep = keep < v->cut ? keep : v->cut;
+    if (l->verdict.cut != SIZE_MAX)
+        l->verdict.cut -= keep;
+    if (v->drop && !v->close)
+        return 0;
+    if (l->copy)
+        copy_add(l, p, keep);
+    err = v->drop ? 0 : queue_push(&l->queue, &how, p, keep);
+    if (err == 0 && (keep < run || v->drop) && v->close)
+        err = queue_end(&l->queue, how.due, how.by, end_of(v->close));
+    return err;
+}
+
+/* Carry out the verdict in force on the next bytes of its frame. */
+static int obey(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p, size_t n)
+{
+    struct lane *l = &d->lane[lane];
+    struct verdict v = l->verdict;
+    uint64_t by = l->by;
+    int err = 0;
+
+    if (!l->acting)
+        return v.drop ? 0 : obey_run(l, now, p, n, &v, by);
+    while (n > 0 && !l->queue.ended && err == 0) {
+        size_t run = seats_judge_bytes(d, lane, now, frame_of(l), n, &v, &by);
+
+        err = obey_run(l, now, p, run, &v, by);
+        p += run;
+        n -= run;
+    }
+    return err;
+}
+
+/* The frame's last byte is dealt with: what was ordered for after it? */
+static int frame_over(struct lane *l, nsec now)
+{
+    struct verdict *v = &l->verdict;
+    struct leave how = leave_at(l, now, v, l->by);
+    int err = 0;
+
+    if (l->copy) {
+        err = queue_copy(&l->queue, &how, l->copy->p, l->copy->n);
+        copy_drop(l);
+    }
+    if (err == 0 && v->close != CLOSE_NO)
+        err = queue_end(&l->queue, how.due, how.by, end_of(v->close));
+    if (l->sticking) {
+        l->stuck_by = l->sticking;
+        l->sticking = 0;
+    }
+    return err;
+}
+
+static void lane_opaque(struct dialog *d, enum lane_id lane)
+{
+    d->lane[lane].opaque = true;
+    d->lane[lane].begun = false;
+    d->core->opaque++;
+    if (d->track.role == ROLE_CLIENT)
+        d->track.role = ROLE_OPAQUE;
+}
+
+static void frame_count(struct dialog *d, enum lane_id lane)
+{
+    d->lane[lane].frames++;
+    d->core->frames[lane]++;
+}
+
+static void note_lost(struct dialog *d, bool lost_before)
+{
+    d->core->pairing_lost += d->track.lost && !lost_before;
+}
+
+/* A request goes out: the reply lane is to know what it was. */
+static void ask(struct dialog *d, const struct resp *frame)
+{
+    struct track_mark mark = {0};
+    bool lost = d->track.lost;
+
+    seats_mark(d, frame, &mark);
+    track_request(&d->track, frame, &mark);
+    if (d->lane[LANE_REQUESTS].verdict.twice) {
+        mark = (struct track_mark){.mute = true};
+        track_request(&d->track, frame, &mark);
+    }
+    if (d->track.replicating)
+        d->lane[LANE_REPLIES].opaque = true; /* known, but no longer RESP */
+    note_lost(d, lost);
+}
+
+/* The verdict on a request is known. One that is answered in the server's place, or
+ * swallowed, was never asked as far as the server is concerned. */
+static void request_head(struct dialog *d)
+{
+    struct lane *l = &d->lane[LANE_REQUESTS];
+    struct verdict *v = &l->verdict;
+
+    if (v->instead.p && (d->track.lost || d->track.replicating)) {
+        v->instead.p = NULL; /* its place among the replies is not known */
+    } else if (v->instead.p) {
+        v->drop = true;
+        track_instead(&d->track, l->speaker, v->instead);
+    }
+    if (!v->drop)
+        ask(d, frame_of(l));
+}
+
+/* The verdict on a reply is known: what goes before it or in its place? */
+static int reply_head(struct dialog *d, nsec now)
+{
+    struct lane *l = &d->lane[LANE_REPLIES];
+    struct verdict *v = &l->verdict;
+    struct leave how = leave_at(l, now, v, l->by);
+    int err = 0;
+
+    if (v->before.p)
+        err = queue_copy(&l->queue, &how, v->before.p, v->before.n);
+    if (err == 0 && v->instead.p) {
+        v->drop = true;
+        err = queue_copy(&l->queue, &how, v->instead.p, v->instead.n);
+    }
+    return err;
+}
+
+/* Find out which request a reply answers. Answers whether *m is what that left. */
+static bool reply_label(struct dialog *d, struct track_mark *m)
+{
+    bool lost = d->track.lost;
+    bool answers = track_reply(&d->track, frame_of(&d->lane[LANE_REPLIES]), m) == ANSWERS;
+
+    note_lost(d, lost);
+    return answers;
+}
+
+/* A frame's head is known, or the lane is not RESP and a run stands for a frame. */
+static int frame_head(struct dialog *d, enum lane_id lane, nsec now)
+{
+    struct lane *l = &d->lane[lane];
+    const struct resp *frame = frame_of(l);
+    struct track_mark mark = {0};
+    bool answers = false;
+
+    frame_count(d, lane);
+    if (frame && lane == LANE_REPLIES)
+        answers = reply_label(d, &mark);
+    if (mark.mute) {
+        seats_pass(l);
+        l->verdict.drop = true;
+        return 0;
+    }
+    if (!l->begun) /* else part of it has left: no rule can have it any more */
+        seats_judge(d, lane, now, frame, answers ? &mark : NULL);
+    if (l->verdict.twice && frame)
+        l->copy = calloc(1, sizeof *l->copy); /* none: it goes out once */
+    if (frame && lane == LANE_REQUESTS)
+        request_head(d);
+    else if (frame)
+        return reply_head(d, now);
+    return 0;
+}
+
+static int feed_opaque(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
+                       size_t n)
+{
+    struct lane *l = &d->lane[lane];
+    struct scan *s = l->scan;
+    int err = 0;
+
+    if (l->begun) /* the tail of a frame that was under way */
+        l->begun = false;
+    err = frame_head(d, lane, now);
+    if (s && err == 0) {
+        err = obey(d, lane, now, s->head, s->held);
+        if (err == 0)
+            err = dialog_settle(d, lane); /* head[] is about to be reused */
+        s->held = 0;
+    }
+    scan_give(d->core, &l->scan);
+    if (err == 0)
+        err = obey(d, lane, now, p, n);
+    return err ? err : frame_over(l, now);
+}
+
+/* What was held back of this frame goes before the rest of it. The copy outlives the
+ * scanner, so it is settled at once. */
+static int unhold(struct dialog *d, enum lane_id lane, nsec now)
+{
+    struct scan *s = d->lane[lane].scan;
+    int err = 0;
+
+    if (s->held) {
+        err = obey(d, lane, now, s->head, s->held);
+        if (err == 0)
+            err = dialog_settle(d, lane);
+        s->held = 0;
+    }
+    return err;
+}
+
+/* Can anybody have a say in the frame whose head is not yet known? */
+static bool may_change(const struct dialog *d, enum lane_id lane)
+{
+    return d->lane[lane].seats > 0 || (lane == LANE_REPLIES && d->track.odd > 0);
+}
+
+/* One part of a frame, as the scanner cut it. */
+static int feed_part(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
+                     const struct resp_part *part)
+{
+    struct lane *l = &d->lane[lane];
+    struct scan *s = l->scan;
+    int err = 0;
+
+    if (part->head) {
+        err = frame_head(d, lane, now);
+        if (err == 0)
+            err = unhold(d, lane, now);
+    } else if (!s->resp.head_done && !l->begun && (may_change(d, lane) || s->held)) {
+        memcpy(s->head + s->held, p, part->len);
+        s->held += part->len;
+        return 0;
+    } else if (!s->resp.head_done && !l->begun) {
+        l->begun = true;
+        seats_pass(l);
+    }
+    if (err == 0)
+        err = obey(d, lane, now, p, part->len);
+    if (part->last) {
+        if (err == 0)
+            err = frame_over(l, now);
+        l->begun = false;
+        l->verdict = VERDICT_PASS;
+    }
+    return err;
+}
+
+/* Nobody may touch the lane's bytes: they are one run, and only labelled. */
+static bool is_plain(const struct dialog *d, enum lane_id lane)
+{
+    const struct lane *l = &d->lane[lane];
+    const struct verdict *v = &l->verdict;
+
+    return !may_change(d, lane) && l->stuck_by == 0 && l->scan->held == 0 && !l->opaque &&
+           v->delay == 0 && !v->drop && v->cut == SIZE_MAX && v->slice == 0 &&
+           v->close == CLOSE_NO;
+}
+
+/* As frame_head, where there is no rule to ask. */
+static void frame_label(struct dialog *d, enum lane_id lane)
+{
+    struct track_mark mark = {0};
+
+    frame_count(d, lane);
+    if (lane == LANE_REQUESTS)
+        ask(d, frame_of(&d->lane[lane]));
+    else
+        (void)reply_label(d, &mark);
+}
+
+static int feed_plain(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
+                      size_t n)
+{
+    struct lane *l = &d->lane[lane];
+
+    for (size_t at = 0; at < n && !l->opaque;) {
+        struct resp_part part = resp_next(&l->scan->resp, p + at, n - at);
+
+        at += part.len;
+        if (part.opaque)
+            lane_opaque(d, lane);
+        else if (part.head)
+            frame_label(d, lane);
+        l->begun = !part.last && !l->scan->resp.head_done;
+    }
+    return queue_push(&l->queue, &(struct leave){.due = now}, p, n);
+}
+
+static int speak(struct dialog *d, nsec now);
+
+static int feed_parts(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
+                      size_t n)
+{
+    struct lane *l = &d->lane[lane];
+    int err = 0;
+
+    while (n > 0 && err == 0) {
+        struct resp_part part;
+
+        if (l->opaque)
+            return feed_opaque(d, lane, now, p, n);
+        part = resp_next(&l->scan->resp, p, n);
+        if (part.opaque) {
+            lane_opaque(d, lane);
+            continue;
+        }
+        err = feed_part(d, lane, now, p, &part);
+        p += part.len;
+        n -= part.len;
+        if (part.last && lane == LANE_REPLIES && err == 0)
+            err = speak(d, now);
+    }
+    return err;
+}
+
+/* Take a scanner for a lane that is RESP, and give it back between two frames. */
+static int feed(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p, size_t n)
+{
+    struct lane *l = &d->lane[lane];
+    int err;
+
+    if (l->scan == NULL && !l->opaque && (l->scan = scan_take(d->core, lane)) == NULL)
+        return -ENOMEM;
+    err = !l->opaque && is_plain(d, lane) ? feed_plain(d, lane, now, p, n)
+                                          : feed_parts(d, lane, now, p, n);
+    if (l->scan && resp_idle(&l->scan->resp) && !d->speaking)
+        scan_give(d->core, &l->scan);
+    return err;
+}
+
+/* Between two replies: give those that are due and that the server will not send. They
+ * pass through the lane like any other, so that its rules and the pairing see them. */
+static int speak(struct dialog *d, nsec now)
+{
+    struct lane *l = &d->lane[LANE_REPLIES];
+    struct bytes reply;
+    int err = 0;
+
+    while (err == 0 && !d->speaking && !l->opaque && track_due(&d->track, &reply) &&
+           (l->scan == NULL || resp_idle(&l->scan->resp))) {
+        char text[DIALOG_REPLY_MAX]; /* the rule's own may go while it passes */
+        size_t n = reply.n < sizeof text ? reply.n : sizeof text;
+
+        memcpy(text, reply.p, n);
+        d->speaking = true;
+        err = feed(d, LANE_REPLIES, now, (const uint8_t *)text, n);
+        d->speaking = false;
+        if (err == 0)
+            err = dialog_settle(d, LANE_REPLIES);
+    }
+    return err;
+}
+
+int dialog_feed(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p, size_t n)
+{
+    int err;
+
+    d->core->bytes[lane] += n;
+    err = feed(d, lane, now, p, n);
+    if (err == 0 && lane == LANE_REQUESTS && d->track.odd > 0)
+        err = speak(d, now);
+    return err;
+}
+
+/* The lane waits for a rule to go: nothing behind its first bytes can leave. */
+static bool is_held(const struct lane *l)
+{
+    return l->stuck_by || (!queue_empty(&l->queue) && queue_due(&l->queue) == NSEC_NEVER);
+}
+
+int dialog_end(struct dialog *d, enum lane_id lane, nsec now, enum queue_end how)
+{
+    struct lane *l = &d->lane[lane];
+    uint64_t by = 0;
+    nsec due = now;
+    int err = 0;
+
+    if (l->scan && l->scan->held) { /* a head that will never be complete */
+        l->opaque = true;
+        err = frame_head(d, lane, now);
+        if (err == 0)
+            err = unhold(d, lane, now);
+    }
+    if (how == END_RST && is_held(l)) /* a silent link does not hide that a peer died */
+        d->doom = CLOSE_RST;
+    if (how == END_FIN)
+        due = nsec_add(now, seats_end(d, lane, now, &by));
+    if (l->stuck_by) {
+        due = NSEC_NEVER;
+        by = l->stuck_by;
+    }
+    return err ? err : queue_end(&l->queue, due, by, how);
+}

@@ -1,0 +1,55 @@
+/* endpoint.c -- see endpoint.h. */
+#include "endpoint.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "filter.h"
+
+static int descriptor(const union endpoint *e)
+{
+    uv_os_fd_t fd;
+
+    return uv_fileno(&e->handle, &fd) == 0 ? fd : -1;
+}
+
+/* SO_LINGER by hand: uv_tcp_close_reset refuses in states where this works. */
+void endpoint_close(union endpoint *e, enum close_how how, bool filtered,
+                    void (*closed)(uv_handle_t *))
+{
+    struct linger now_and_hard = {.l_onoff = 1, .l_linger = 0};
+    int fd = descriptor(e);
+
+    if (filtered && fd >= 0)
+        (void)!filter_set(fd, &(struct wire){0});
+    if (how == CLOSE_RST && fd >= 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now_and_hard, sizeof now_and_hard);
+    uv_close(&e->handle, closed);
+}
+
+int endpoint_shut(union endpoint *e)
+{
+    int fd = descriptor(e);
+
+    if (fd < 0)
+        return -EBADF;
+    return shutdown(fd, SHUT_WR) < 0 ? -errno : 0;
+}
+
+size_t endpoint_unsent(const union endpoint *e)
+{
+    int fd = descriptor(e), unsent = 0;
+
+    if (fd < 0 || ioctl(fd, SIOCOUTQ, &unsent) < 0 || unsent < 0)
+        return 0;
+    return (size_t)unsent;
+}
+
+int endpoint_filter(union endpoint *e, const struct wire *w)
+{
+    int fd = descriptor(e);
+
+    return fd < 0 ? -EBADF : filter_set(fd, w);
+}
