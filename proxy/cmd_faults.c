@@ -58,7 +58,7 @@ static int unknown(const char *name)
     const char *names[64] = {0};
     const char *near;
 
-    for (size_t i = 0; faults[i] && i < 63; i++)
+    for (size_t i = 0; i < 63 && faults[i]; i++)
         names[i] = faults[i]->name;
     near = err_nearest(name, names);
     return near ? cli_usage(&usage, "unknown fault '%.40s', did you mean '%s'?", name,
