@@ -63,6 +63,7 @@ struct lane {
     uint64_t       frames;  /* seen, the one under way included */
     struct verdict verdict; /* in force for the rest of this frame */
     uint64_t       by;      /* the rule that delays it most; 0 = none */
+    nsec           most;    /* and by how much */
     struct rule   *speaker; /* whose bytes verdict.instead are */
 
     /* Serials of rules whose orders outlive the frame; 0 = none. */

@@ -279,36 +279,42 @@ static struct unit unit_of(const struct dialog *d, const struct seat *s, nsec no
     };
 }
 
+/* The frame meets the rule's conditions. Is it its turn, and what does it order? */
+static void act(struct dialog *d, enum lane_id lane, nsec now, struct seat *s,
+                const struct resp *frame, const struct track_mark *mark)
+{
+    struct lane *l = &d->lane[lane];
+    struct rng rng = draws(d, lane, s);
+    struct unit u = unit_of(d, s, now, frame, &rng);
+    struct verdict v = VERDICT_PASS;
+    char command[TRACK_COMMAND];
+
+    s->on = its_turn(s, &rng);
+    if (!s->on)
+        return;
+    l->acting = true;
+    u.nth = s->acted++;
+    if (s->rule->fault->on_frame)
+        s->rule->fault->on_frame(s->rule->conf, s->state, &u, &v);
+    add(l, &l->verdict, &v, s, &l->most, &l->by);
+    if (s->rule->fault->on_bytes || !verdict_is_pass(&v))
+        report(d, lane, now, s, command_of(frame, mark, command, sizeof command), &v);
+}
+
 void seats_judge(struct dialog *d, enum lane_id lane, nsec now, const struct resp *frame,
                  const struct track_mark *mark)
 {
     struct lane *l = &d->lane[lane];
-    char command[TRACK_COMMAND];
-    nsec most = 0;
 
     l->verdict = VERDICT_PASS;
-    l->by = 0;
+    l->by = l->most = 0;
     l->acting = false;
     for (unsigned i = 0; i < l->seats; i++) {
         struct seat *s = &l->seat[i];
-        struct rng rng;
-        struct verdict v = VERDICT_PASS;
-        struct unit u = unit_of(d, s, now, frame, &rng);
 
         s->on = meets(d, s, lane, frame, mark);
-        if (!s->on)
-            continue;
-        rng = draws(d, lane, s);
-        s->on = its_turn(s, &rng);
-        if (!s->on)
-            continue;
-        l->acting = true;
-        u.nth = s->acted++;
-        if (s->rule->fault->on_frame)
-            s->rule->fault->on_frame(s->rule->conf, s->state, &u, &v);
-        add(l, &l->verdict, &v, s, &most, &l->by);
-        if (s->rule->fault->on_bytes || !verdict_is_pass(&v))
-            report(d, lane, now, s, command_of(frame, mark, command, sizeof command), &v);
+        if (s->on)
+            act(d, lane, now, s, frame, mark);
     }
 }
 
