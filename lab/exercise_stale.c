@@ -43,7 +43,7 @@ static const struct opt opts[] = {
     {"ops", 0, OPT_COUNT, &flags.ops, "N", "how many writes, and reads, of each pair"},
     {"replicas", 0, OPT_COUNT, &flags.replicas, "N", "how many replicas are read from"},
     {"lines", 0, OPT_FLAG, &flags.lines, NULL,
-     "run it with lag once more and print its wrong values"},
+     "print the wrong values of the row with lag as they come"},
     {"redis-server", 0, OPT_TEXT, &flags.server, "PATH",
      "the server to run; redis-server or valkey-server from PATH when not given"},
     {"keep", 0, OPT_TEXT, &flags.keep, "DIR", "work in this directory, and leave it"},
@@ -104,7 +104,6 @@ static uint64_t settle_percent(const struct load *l)
     return all >= 10000 ? 1 : all <= 100 ? 100 : 10000 / all;
 }
 
-/* For the probe, lines and JSON exclude each other. */
 static int run_probe(struct stage *s, struct exercise_outcome *o, const char *name,
                      const struct load *l)
 {
@@ -124,11 +123,12 @@ static int run_probe(struct stage *s, struct exercise_outcome *o, const char *na
         argv[n++] = l->wait ? "--wait" : "--rate";
         argv[n++] = number;
     }
-    argv[n++] = l->lines ? "--lines" : "-o";
-    if (!l->lines)
-        argv[n++] = "json";
+    if (l->lines)
+        argv[n++] = "--lines";
+    argv[n++] = "-o";
+    argv[n++] = "json";
     return exercise_probe(s, argv, strcmp(flags.output, "json") == 0 ? stderr : stdout, o,
-                          l->lines ? NULL : name);
+                          name);
 }
 
 static int row(struct stage *s, struct exercise_outcome *o, const char *name,
@@ -139,23 +139,16 @@ static int row(struct stage *s, struct exercise_outcome *o, const char *name,
     if (rc < 0)
         return rc;
     if (isatty(STDERR_FILENO))
-        fprintf(stderr, "%zu of 4: %s%s\n", o->rows + 1, name,
-                l.lines ? ", in lines" : "");
+        fprintf(stderr, "%zu of 4: %s\n", o->rows + 1, name);
     return run_probe(s, o, name, &l);
 }
 
-/* The lines are those of a run of their own, before the one that is measured. */
-static int lagged_rows(struct stage *s, struct exercise_outcome *o, const char *name)
+static int lagged_row(struct stage *s, struct exercise_outcome *o, const char *name)
 {
     struct load load = paced(o);
-    int rc = 0;
 
-    if (flags.lines) {
-        load.lines = true;
-        rc = row(s, o, name, load);
-        load.lines = false;
-    }
-    return rc < 0 ? rc : row(s, o, name, load);
+    load.lines = flags.lines;
+    return row(s, o, name, load);
 }
 
 static struct lab_options lab_options(bool direct, char *keep, size_t size)
@@ -198,7 +191,7 @@ static int proxied_rows(struct stage *s, struct exercise_outcome *o)
         rc = stage_rule(s, rule);
     snprintf(name, sizeof name, "lag %s", lag);
     if (rc == 0)
-        rc = lagged_rows(s, o, name);
+        rc = lagged_row(s, o, name);
     snprintf(name, sizeof name, "lag %s, WAIT %" PRIu64, lag, flags.replicas);
     if (rc == 0)
         rc = row(s, o, name, waiting());

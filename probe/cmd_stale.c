@@ -165,10 +165,10 @@ static int say(const struct words *w, const struct report *r)
     FILE *unmet = json ? NULL : stderr;
     int err = 0;
 
+    if (w->conf.lines && r->result->signal == 0)
+        report_all_done(w->conf.load.pairs);
     if (json)
         err = report_json(stdout, r);
-    else if (w->conf.lines && r->result->signal == 0)
-        report_all_done(w->conf.load.pairs);
     else if (!w->quiet && !w->conf.lines)
         report_text(stdout, r), unmet = NULL;
     if (fflush(stdout) != 0 || ferror(stdout) || err < 0) {
@@ -232,8 +232,6 @@ static int run_stale(const struct usage *u, struct words *w, int rest, char **ar
         return cli_usage(u, "'%s' is one word too many", argv[rest]);
     if (strcmp(w->output, "text") != 0 && strcmp(w->output, "json") != 0)
         return cli_usage(u, "'%s' is no output: text or json", w->output);
-    if (w->conf.lines && strcmp(w->output, "json") == 0)
-        return cli_usage(u, "--lines and '-o %s' exclude each other", w->output);
     if (wrong)
         return cli_usage(u, "%s", wrong);
     if (w->ages && w->conf.load.ages == 0)
@@ -302,7 +300,7 @@ int cmd_stale(int argc, char **argv)
          "exit 1 unless this holds, such as stale<=0.1%; may be given again"},
         {"history", 0, OPT_TEXT, &w.history, "FILE", "one JSON line for each operation"},
         {"output", 'o', OPT_TEXT, &w.output, "FORMAT", "text or json"},
-        {"lines", 0, OPT_FLAG, &c->lines, NULL, "print the tutorial's lines, no table"},
+        {"lines", 0, OPT_FLAG, &c->lines, NULL, "print the tutorial's lines instead of a table"},
         {"quiet", 'q', OPT_FLAG, &w.quiet, NULL, "print no table and no progress"},
         {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
     };

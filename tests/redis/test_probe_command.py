@@ -44,7 +44,6 @@ def test_claims_set_the_exit_code(one):
     (["--source", "nowhere"], "'nowhere'"),
     (["--source", "127.0.0.0/8"], "'127.0.0.0/8'"),
     (["-o", "xml"], "text or json"),
-    (["-o", "json", "--lines"], "--lines"),
     (["--write", "redis://:hunter2@h:port"], "port"),
     (["--read", "127.0.0.1:1,,"], "--read"),
     (["surplus"], "surplus"),
