@@ -147,7 +147,7 @@ readme: all                         ## put the table of faults into README.md
 	$Qcat $B/README.md >README.md
 lint:                               ## all checks of form
 	$Qtools/install-deps build lint
-	$Q$(MAKE) --no-print-directory format-check hdr-check layers sizes docs-check tidy
+	$Q$(MAKE) -k --no-print-directory format-check hdr-check layers sizes docs-check tidy
 
 install: all                        ## to $(DESTDIR)$(PREFIX), default /usr/local
 	install -D -m 755 $B/sunder $(DESTDIR)$(PREFIX)/bin/sunder
