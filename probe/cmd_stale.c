@@ -300,7 +300,7 @@ int cmd_stale(int argc, char **argv)
          "exit 1 unless this holds, such as stale<=0.1%; may be given again"},
         {"history", 0, OPT_TEXT, &w.history, "FILE", "one JSON line for each operation"},
         {"output", 'o', OPT_TEXT, &w.output, "FORMAT", "text or json"},
-        {"lines", 0, OPT_FLAG, &c->lines, NULL, "print the tutorial's lines instead of a table"},
+        {"lines", 0, OPT_FLAG, &c->lines, NULL, "the tutorial's lines, no table"},
         {"quiet", 'q', OPT_FLAG, &w.quiet, NULL, "print no table and no progress"},
         {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
     };

@@ -201,7 +201,7 @@ static bool clear_tail(uint8_t *bytes, size_t n, unsigned bits)
         uint8_t mask = (uint8_t)(keep >= 8 ? 0xffu : 0xff00u >> keep);
 
         changed = changed || (bytes[i] & (uint8_t)~mask);
-        bytes[i] &= mask;
+        bytes[i] = (uint8_t)(bytes[i] & mask);
     }
     return changed;
 }

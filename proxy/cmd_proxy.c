@@ -123,6 +123,10 @@ static int build_config(struct config *c, struct err *e)
 {
     int err = flags.config ? config_load(c, flags.config, e) : 0;
 
+    if (!flags.config && flags.listen.n + flags.upstream.n == 0) {
+        err = err_set(e, -EINVAL, "nothing to stand in front of");
+        err_hint(e, "give --listen ADDR and --upstream ADDR, or --config FILE");
+    }
     if (err == 0 && flags.listen.n != flags.upstream.n) {
         err = err_set(e, -EINVAL, "%zu --listen but %zu --upstream", flags.listen.n,
                       flags.upstream.n);

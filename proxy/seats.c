@@ -134,7 +134,7 @@ int seats_take(struct dialog *d, enum lane_id lane, const struct plan *plan)
         }
     if (n && (seat = calloc(1, aligned(n * sizeof *seat) + size)) == NULL)
         return -ENOMEM;
-    state = (char *)seat + aligned(n * sizeof *seat);
+    state = n ? (char *)seat + aligned(n * sizeof *seat) : NULL;
     for (size_t i = 0; i < plan->n; i++)
         if (applies(d, lane, &plan->entry[i])) {
             fine &= take(d, l, &seat[at++], &plan->entry[i], state);

@@ -1,8 +1,7 @@
 /* session.c -- one proxied connection: two sockets, a dialog between them, and libuv.
  *
  * Callbacks write down what happened and call session_turn(), which looks at each lane
- * and does all that is possible: send, pause, resume, wait, shut down, close. It may be
- * called once too often without harm.
+ * and does all that is possible. It may be called once too often without harm.
  *
  * Lifetime: handles are members of the session, so libuv may touch them until their
  * close callback. session_close() may be called from anywhere, any number of times, and
@@ -244,16 +243,16 @@ static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
     enum lane_id lane = h == &s->side[DIALER].stream ? LANE_REQUESTS : LANE_REPLIES;
     nsec t;
 
-    if (n > 0) {
+    if (n > 0)
         feed(s, lane, (const uint8_t *)buf->base, (size_t)n);
-        return;
-    }
-    if (n == 0)
+    if (n >= 0)
         return;
     t = uv_hrtime();
     s->flow[lane].eof = true;
     s->flow[lane].reading = false; /* libuv has stopped it */
-    if (n != UV_EOF)
+    if (n != UV_EOF && !s->connected)
+        session_close(s, CLOSE_RST);
+    else if (n != UV_EOF)
         peer_reset(s, lane, t);
     else if (dialog_end(&s->dialog, lane, t, END_FIN) < 0)
         fail(s, "queueing", UV_ENOMEM);
@@ -436,6 +435,8 @@ void session_turn(struct session *s, nsec t)
 
     if (s->dialog.doom)
         session_close(s, s->dialog.doom);
+    if (!s->closing && !s->connected && s->dial)
+        steer_reading(s, LANE_REQUESTS, t); /* or a dialer that gives up goes unnoticed */
     if (s->closing || !s->connected)
         return;
     for (int i = 0; i < 2; i++) {
@@ -519,6 +520,7 @@ static void dial(struct session *s, nsec t)
     s->open++;
     s->deadline = t + s->proxy->connect_timeout;
     wake_set(&s->proxy->wake, &s->wake, s->deadline);
+    session_turn(s, t);
 }
 
 static void on_wake(struct wake_node *n, nsec t)

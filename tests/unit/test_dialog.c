@@ -120,16 +120,18 @@ static void a_rule_in_mid_frame_waits_for_the_next(void **state)
 
 static void a_reset_keeps_so_many_bytes_of_the_frame(void **state)
 {
+    static const char asked[] = GET INCR PING;
+
     for (size_t slice = 1; slice <= strlen(GET INCR); slice++) {
         struct rig r;
 
         (void)state;
         rig_open(&r);
         rig_rule(&r, "on app -> r1 requests when command=INCR do reset keep=7");
-        for (size_t at = 0; at < strlen(GET INCR PING); at += slice) {
-            size_t left = strlen(GET INCR PING) - at;
+        for (size_t at = 0; at < strlen(asked); at += slice) {
+            size_t left = strlen(asked) - at;
 
-            rig_feed(&r, LANE_REQUESTS, GET INCR PING + at, left < slice ? left : slice);
+            rig_feed(&r, LANE_REQUESTS, asked + at, left < slice ? left : slice);
         }
         expect_out(&r, LANE_REQUESTS, GET "*2\r\n$4\r");
         assert_int_equal(QUEUE_RST, r.next[LANE_REQUESTS]);

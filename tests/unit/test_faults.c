@@ -193,6 +193,7 @@ static void a_swallowed_request_is_never_asked(void **state)
 static void a_duplicated_request_runs_twice_and_is_answered_once(void **state)
 {
     static const char answers[] = OK ":1\r\n:2\r\n" VALUE;
+    static const char asked[] = SET INCR GET;
 
     (void)state;
     for (size_t slice = 1; slice < sizeof answers; slice++) {
@@ -200,10 +201,10 @@ static void a_duplicated_request_runs_twice_and_is_answered_once(void **state)
 
         rig_open(&r);
         rig_rule(&r, "on * -> * when command=INCR do duplicate-request");
-        for (size_t at = 0; at < strlen(SET INCR GET); at += slice) {
-            size_t left = strlen(SET INCR GET) - at;
+        for (size_t at = 0; at < strlen(asked); at += slice) {
+            size_t left = strlen(asked) - at;
 
-            rig_feed(&r, LANE_REQUESTS, SET INCR GET + at, left < slice ? left : slice);
+            rig_feed(&r, LANE_REQUESTS, asked + at, left < slice ? left : slice);
         }
         expect_out(&r, LANE_REQUESTS, SET INCR INCR GET);
         for (size_t at = 0; at < sizeof answers - 1; at += slice) {

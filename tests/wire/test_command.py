@@ -76,7 +76,7 @@ def test_check_names_what_is_wrong_in_a_file(config, good, bad, word):
 
 
 WRONG = [
-    ((), "no nodes"),
+    ((), "nothing to stand in front of"),
     (("--listen", "127.0.0.1:0"), "upstream"),
     (("--listen", "127.0.0.1:99999", "--upstream", "h:1"), "99999"),
     (("--listen", "nonsense", "--upstream", "h:1"), "nonsense"),
