@@ -52,19 +52,12 @@ void core_release(struct core *c); /* after the last dialog of it is gone */
 struct seat;
 
 struct lane {
-    struct queue   queue;
-    struct scan   *scan; /* NULL between two frames */
-    struct copy   *copy; /* of the frame under way, to send it again; or NULL */
-    struct seat   *seat; /* rules that apply here, in plan order */
-    unsigned       seats;
-    bool           opaque;  /* never or no longer RESP: every run is a frame */
-    bool           acting;  /* some rule acts on the frame under way */
-    bool           begun;   /* bytes of this frame have left before its head was known */
-    uint64_t       frames;  /* seen, the one under way included */
-    struct verdict verdict; /* in force for the rest of this frame */
-    uint64_t       by;      /* the rule that delays it most; 0 = none */
-    nsec           most;    /* and by how much */
-    struct rule   *speaker; /* whose bytes verdict.instead are */
+    struct queue queue;
+    struct scan *scan; /* NULL between two frames: what is known of the one under way */
+    struct seat *seat; /* rules that apply here, in plan order */
+    unsigned     seats;
+    bool         opaque; /* never or no longer RESP: every run is a frame */
+    uint64_t     frames; /* seen, the one under way included */
 
     /* Serials of rules whose orders outlive the frame; 0 = none. */
     uint64_t sticking;  /* holds all that follows this frame */

@@ -10,21 +10,22 @@
 #include "dialog_parts.h"
 #include "seats.h"
 
+void copy_drop(struct scan *s)
+{
+    if (s->copy)
+        free(s->copy->p);
+    free(s->copy);
+    s->copy = NULL;
+}
+
 void scan_give(struct core *c, struct scan **s)
 {
     if (*s == NULL)
         return;
+    copy_drop(*s);
     (*s)->next = c->spare;
     c->spare = *s;
     *s = NULL;
-}
-
-void copy_drop(struct lane *l)
-{
-    if (l->copy)
-        free(l->copy->p);
-    free(l->copy);
-    l->copy = NULL;
 }
 
 void core_release(struct core *c)
@@ -57,7 +58,6 @@ void dialog_init(struct dialog *d, struct core *core, const struct party *from,
     track_init(&d->track);
     for (int i = 0; i < 2; i++) {
         queue_init(&d->lane[i].queue, &core->pool);
-        d->lane[i].verdict = VERDICT_PASS;
     }
     d->plan = plan_ref(plan);
 }
@@ -68,7 +68,6 @@ void dialog_release(struct dialog *d)
         queue_release(&d->lane[i].queue);
         scan_give(d->core, &d->lane[i].scan);
         seats_release(d, (enum lane_id)i);
-        copy_drop(&d->lane[i]);
     }
     track_release(&d->track);
     plan_unref(&d->plan);
@@ -118,9 +117,9 @@ static bool is_gone(void *arg, uint64_t serial)
 /* Orders that outlive their frame do not outlive their rule. */
 static int forgive(struct lane *l, nsec now)
 {
-    if (l->by && is_gone(l, l->by)) {
-        l->verdict.delay = 0;
-        l->by = 0;
+    if (l->scan && l->scan->by && is_gone(l, l->scan->by)) {
+        l->scan->verdict.delay = 0;
+        l->scan->by = 0;
     }
     if (l->sticking && is_gone(l, l->sticking))
         l->sticking = 0;

@@ -23,14 +23,19 @@ static struct scan *scan_take(struct core *c, enum lane_id lane)
     else if ((s = malloc(sizeof *s)) == NULL)
         return NULL;
     s->held = 0;
+    s->verdict = VERDICT_PASS;
+    s->by = 0;
+    s->copy = NULL;
+    s->metered = s->begun = false;
+    s->passing = 0;
     resp_init(&s->resp, lane == LANE_REQUESTS ? RESP_REQUESTS : RESP_REPLIES);
     return s;
 }
 
 /* A frame that is too long to be kept goes out once: better than to hold up the lane. */
-static void copy_add(struct lane *l, const uint8_t *p, size_t n)
+static void copy_add(struct scan *s, const uint8_t *p, size_t n)
 {
-    struct copy *c = l->copy;
+    struct copy *c = s->copy;
     size_t size = c->size ? c->size : 256;
     uint8_t *grown;
 
@@ -38,7 +43,7 @@ static void copy_add(struct lane *l, const uint8_t *p, size_t n)
         size *= 2;
     grown = size <= COPY_MAX ? realloc(c->p, size) : NULL;
     if (grown == NULL) {
-        copy_drop(l);
+        copy_drop(s);
         return;
     }
     c->p = grown;
@@ -66,22 +71,48 @@ static struct leave leave_at(const struct lane *l, nsec now, const struct verdic
     return (struct leave){nsec_add(now, v->delay), v->delay ? by : 0, v->slice, v->gap};
 }
 
+/* Queue what passes untouched: before anything else is. */
+static int pass_flush(struct lane *l, nsec now)
+{
+    size_t n = l->scan->passing;
+
+    l->scan->passing = 0;
+    return queue_push(&l->queue, &(struct leave){.due = now}, l->scan->pass, n);
+}
+
+static int pass(struct lane *l, nsec now, const uint8_t *p, size_t n)
+{
+    struct scan *s = l->scan;
+    int err = 0;
+
+    if (s->passing && s->pass + s->passing == p) {
+        s->passing += n;
+        return 0;
+    }
+    err = pass_flush(l, now);
+    s->pass = p;
+    s->passing = n;
+    return err;
+}
+
 /* Carry out one run's verdict. Answers 0 or -ENOMEM. */
 static int obey_run(struct lane *l, nsec now, const uint8_t *p, size_t run,
                     const struct verdict *v, uint64_t by)
 {
     struct leave how = leave_at(l, now, v, by);
-    size_t keep = run < l->verdict.cut ? run : l->verdict.cut;
-    int err;
+    struct verdict *frame = &l->scan->verdict;
+    size_t keep = run < frame->cut ? run : frame->cut;
+    int err = pass_flush(l, now);
 
     keep = keep < v->cut ? keep : v->cut;
-    if (l->verdict.cut != SIZE_MAX)
-        l->verdict.cut -= keep;
+    if (frame->cut != SIZE_MAX)
+        frame->cut -= keep;
     if (v->drop && !v->close)
-        return 0;
-    if (l->copy)
-        copy_add(l, p, keep);
-    err = v->drop ? 0 : queue_push(&l->queue, &how, p, keep);
+        return err;
+    if (l->scan->copy)
+        copy_add(l->scan, p, keep);
+    if (err == 0 && !v->drop)
+        err = queue_push(&l->queue, &how, p, keep);
     if (err == 0 && (keep < run || v->drop) && v->close)
         err = queue_end(&l->queue, how.due, how.by, end_of(v->close));
     return err;
@@ -91,12 +122,14 @@ static int obey_run(struct lane *l, nsec now, const uint8_t *p, size_t run,
 static int obey(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p, size_t n)
 {
     struct lane *l = &d->lane[lane];
-    struct verdict v = l->verdict;
-    uint64_t by = l->by;
+    struct verdict v;
+    uint64_t by = 0;
     int err = 0;
 
-    if (!l->acting)
-        return v.drop ? 0 : obey_run(l, now, p, n, &v, by);
+    if (!l->scan->metered && verdict_is_pass(&l->scan->verdict) && l->stuck_by == 0)
+        return pass(l, now, p, n);
+    if (!l->scan->metered)
+        return obey_run(l, now, p, n, &l->scan->verdict, l->scan->by);
     while (n > 0 && !l->queue.ended && err == 0) {
         size_t run = seats_judge_bytes(d, lane, now, frame_of(l), n, &v, &by);
 
@@ -110,16 +143,19 @@ static int obey(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
 /* The frame's last byte is dealt with: what was ordered for after it? */
 static int frame_over(struct lane *l, nsec now)
 {
-    struct verdict *v = &l->verdict;
-    struct leave how = leave_at(l, now, v, l->by);
+    struct scan *s = l->scan;
+    struct leave how;
     int err = 0;
 
-    if (l->copy) {
-        err = queue_copy(&l->queue, &how, l->copy->p, l->copy->n);
-        copy_drop(l);
-    }
-    if (err == 0 && v->close != CLOSE_NO)
-        err = queue_end(&l->queue, how.due, how.by, end_of(v->close));
+    if (s->copy == NULL && s->verdict.close == CLOSE_NO && l->sticking == 0)
+        return 0;
+    how = leave_at(l, now, &s->verdict, s->by);
+    err = pass_flush(l, now);
+    if (s->copy && err == 0)
+        err = queue_copy(&l->queue, &how, s->copy->p, s->copy->n);
+    copy_drop(s);
+    if (err == 0 && s->verdict.close != CLOSE_NO)
+        err = queue_end(&l->queue, how.due, how.by, end_of(s->verdict.close));
     if (l->sticking) {
         l->stuck_by = l->sticking;
         l->sticking = 0;
@@ -130,7 +166,7 @@ static int frame_over(struct lane *l, nsec now)
 static void lane_opaque(struct dialog *d, enum lane_id lane)
 {
     d->lane[lane].opaque = true;
-    d->lane[lane].begun = false;
+    d->lane[lane].scan->begun = false;
     d->core->opaque++;
     if (d->track.role == ROLE_CLIENT)
         d->track.role = ROLE_OPAQUE;
@@ -155,7 +191,7 @@ static void ask(struct dialog *d, const struct resp *frame)
 
     seats_mark(d, frame, &mark);
     track_request(&d->track, frame, &mark);
-    if (d->lane[LANE_REQUESTS].verdict.twice) {
+    if (d->lane[LANE_REQUESTS].scan->verdict.twice) {
         mark = (struct track_mark){.mute = true};
         track_request(&d->track, frame, &mark);
     }
@@ -169,13 +205,13 @@ static void ask(struct dialog *d, const struct resp *frame)
 static void request_head(struct dialog *d)
 {
     struct lane *l = &d->lane[LANE_REQUESTS];
-    struct verdict *v = &l->verdict;
+    struct verdict *v = &l->scan->verdict;
 
     if (v->instead.p && (d->track.lost || d->track.replicating)) {
         v->instead.p = NULL; /* its place among the replies is not known */
     } else if (v->instead.p) {
         v->drop = true;
-        track_instead(&d->track, l->speaker, v->instead);
+        track_instead(&d->track, l->scan->speaker, v->instead);
     }
     if (!v->drop)
         ask(d, frame_of(l));
@@ -185,11 +221,15 @@ static void request_head(struct dialog *d)
 static int reply_head(struct dialog *d, nsec now)
 {
     struct lane *l = &d->lane[LANE_REPLIES];
-    struct verdict *v = &l->verdict;
-    struct leave how = leave_at(l, now, v, l->by);
-    int err = 0;
+    struct verdict *v = &l->scan->verdict;
+    struct leave how;
+    int err;
 
-    if (v->before.p)
+    if (v->before.p == NULL && v->instead.p == NULL)
+        return 0;
+    how = leave_at(l, now, v, l->scan->by);
+    err = pass_flush(l, now);
+    if (err == 0 && v->before.p)
         err = queue_copy(&l->queue, &how, v->before.p, v->before.n);
     if (err == 0 && v->instead.p) {
         v->drop = true;
@@ -221,40 +261,18 @@ static int frame_head(struct dialog *d, enum lane_id lane, nsec now)
         answers = reply_label(d, &mark);
     if (mark.mute) {
         seats_pass(l);
-        l->verdict.drop = true;
+        l->scan->verdict.drop = true;
         return 0;
     }
-    if (!l->begun) /* else part of it has left: no rule can have it any more */
+    if (!l->scan->begun) /* else part of it has left: no rule can have it any more */
         seats_judge(d, lane, now, frame, answers ? &mark : NULL);
-    if (l->verdict.twice && frame)
-        l->copy = calloc(1, sizeof *l->copy); /* none: it goes out once */
+    if (l->scan->verdict.twice && frame)
+        l->scan->copy = calloc(1, sizeof *l->scan->copy); /* none: it goes out once */
     if (frame && lane == LANE_REQUESTS)
         request_head(d);
     else if (frame)
         return reply_head(d, now);
     return 0;
-}
-
-static int feed_opaque(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
-                       size_t n)
-{
-    struct lane *l = &d->lane[lane];
-    struct scan *s = l->scan;
-    int err = 0;
-
-    if (l->begun) /* the tail of a frame that was under way */
-        l->begun = false;
-    err = frame_head(d, lane, now);
-    if (s && err == 0) {
-        err = obey(d, lane, now, s->head, s->held);
-        if (err == 0)
-            err = dialog_settle(d, lane); /* head[] is about to be reused */
-        s->held = 0;
-    }
-    scan_give(d->core, &l->scan);
-    if (err == 0)
-        err = obey(d, lane, now, p, n);
-    return err ? err : frame_over(l, now);
 }
 
 /* What was held back of this frame goes before the rest of it. The copy outlives the
@@ -267,10 +285,27 @@ static int unhold(struct dialog *d, enum lane_id lane, nsec now)
     if (s->held) {
         err = obey(d, lane, now, s->head, s->held);
         if (err == 0)
+            err = pass_flush(&d->lane[lane], now);
+        if (err == 0)
             err = dialog_settle(d, lane);
         s->held = 0;
     }
     return err;
+}
+
+static int feed_opaque(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
+                       size_t n)
+{
+    struct lane *l = &d->lane[lane];
+    int err;
+
+    l->scan->begun = false; /* if so: what follows is the tail of that frame */
+    err = frame_head(d, lane, now);
+    if (err == 0)
+        err = unhold(d, lane, now);
+    if (err == 0)
+        err = obey(d, lane, now, p, n);
+    return err ? err : frame_over(l, now);
 }
 
 /* Can anybody have a say in the frame whose head is not yet known? */
@@ -291,12 +326,13 @@ static int feed_part(struct dialog *d, enum lane_id lane, nsec now, const uint8_
         err = frame_head(d, lane, now);
         if (err == 0)
             err = unhold(d, lane, now);
-    } else if (!s->resp.head_done && !l->begun && (may_change(d, lane) || s->held)) {
+    } else if (!s->resp.head_done && !l->scan->begun &&
+               (may_change(d, lane) || s->held)) {
         memcpy(s->head + s->held, p, part->len);
         s->held += part->len;
         return 0;
-    } else if (!s->resp.head_done && !l->begun) {
-        l->begun = true;
+    } else if (!s->resp.head_done && !l->scan->begun) {
+        l->scan->begun = true;
         seats_pass(l);
     }
     if (err == 0)
@@ -304,8 +340,8 @@ static int feed_part(struct dialog *d, enum lane_id lane, nsec now, const uint8_
     if (part->last) {
         if (err == 0)
             err = frame_over(l, now);
-        l->begun = false;
-        l->verdict = VERDICT_PASS;
+        l->scan->begun = false;
+        l->scan->verdict = VERDICT_PASS;
     }
     return err;
 }
@@ -314,11 +350,9 @@ static int feed_part(struct dialog *d, enum lane_id lane, nsec now, const uint8_
 static bool is_plain(const struct dialog *d, enum lane_id lane)
 {
     const struct lane *l = &d->lane[lane];
-    const struct verdict *v = &l->verdict;
 
     return !may_change(d, lane) && l->stuck_by == 0 && l->scan->held == 0 && !l->opaque &&
-           v->delay == 0 && !v->drop && v->cut == SIZE_MAX && v->slice == 0 &&
-           v->close == CLOSE_NO;
+           verdict_is_pass(&l->scan->verdict);
 }
 
 /* As frame_head, where there is no rule to ask. */
@@ -346,7 +380,7 @@ static int feed_plain(struct dialog *d, enum lane_id lane, nsec now, const uint8
             lane_opaque(d, lane);
         else if (part.head)
             frame_label(d, lane);
-        l->begun = !part.last && !l->scan->resp.head_done;
+        l->scan->begun = !part.last && !l->scan->resp.head_done;
     }
     return queue_push(&l->queue, &(struct leave){.due = now}, p, n);
 }
@@ -378,18 +412,28 @@ static int feed_parts(struct dialog *d, enum lane_id lane, nsec now, const uint8
     return err;
 }
 
-/* Take a scanner for a lane that is RESP, and give it back between two frames. */
+/* Between two frames a lane needs nothing but its queue. */
+static void idle(struct dialog *d, enum lane_id lane)
+{
+    struct lane *l = &d->lane[lane];
+
+    if (l->scan && (l->opaque || resp_idle(&l->scan->resp)))
+        scan_give(d->core, &l->scan);
+}
+
 static int feed(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p, size_t n)
 {
     struct lane *l = &d->lane[lane];
     int err;
 
-    if (l->scan == NULL && !l->opaque && (l->scan = scan_take(d->core, lane)) == NULL)
+    if (l->scan == NULL && (l->scan = scan_take(d->core, lane)) == NULL)
         return -ENOMEM;
-    err = !l->opaque && is_plain(d, lane) ? feed_plain(d, lane, now, p, n)
-                                          : feed_parts(d, lane, now, p, n);
-    if (l->scan && resp_idle(&l->scan->resp) && !d->speaking)
-        scan_give(d->core, &l->scan);
+    err = is_plain(d, lane) ? feed_plain(d, lane, now, p, n)
+                            : feed_parts(d, lane, now, p, n);
+    if (err == 0)
+        err = pass_flush(l, now);
+    if (!d->speaking)
+        idle(d, lane);
     return err;
 }
 
@@ -422,8 +466,10 @@ int dialog_feed(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
 
     d->core->bytes[lane] += n;
     err = feed(d, lane, now, p, n);
-    if (err == 0 && lane == LANE_REQUESTS && d->track.odd > 0)
+    if (err == 0 && lane == LANE_REQUESTS && d->track.odd > 0) {
         err = speak(d, now);
+        idle(d, LANE_REPLIES);
+    }
     return err;
 }
 

@@ -1,16 +1,25 @@
-/* dialog_parts.h -- what a lane has while a frame is under way. Private to dialog.c and
- * dialog_feed.c.
+/* dialog_parts.h -- what a lane has while a frame is under way. Private to dialog.c,
+ * dialog_feed.c and seats.c.
  */
 #ifndef DIALOG_PARTS_H
 #define DIALOG_PARTS_H
 
 #include "dialog.h"
 
-/* A scanner in use: a lane has one only while a frame is under way. */
+/* The frame under way. An idle lane has none of this, and so costs little. */
 struct scan {
     struct scan *next;
     struct resp resp;
-    size_t held; /* bytes of head[] in use */
+    struct verdict verdict; /* in force for the rest of the frame */
+    uint64_t by;            /* the rule that delays it most; 0 = none */
+    nsec most;              /* and by how much */
+    struct rule *speaker;   /* whose bytes verdict.instead are */
+    struct copy *copy;      /* of the frame, to send it again; or NULL */
+    bool metered;           /* some rule wants to judge its bytes as well */
+    bool begun;             /* bytes of it have left before its head was known */
+    const uint8_t *pass;    /* bytes that pass untouched and are not queued yet: */
+    size_t passing;         /* frames that nobody acts on leave as one run */
+    size_t held;            /* bytes of head[] in use */
     uint8_t head[RESP_HEAD_MAX];
 };
 
@@ -22,6 +31,6 @@ struct copy {
 
 /* Both take what there is, or nothing, and leave NULL behind. */
 void scan_give(struct core *c, struct scan **s);
-void copy_drop(struct lane *l);
+void copy_drop(struct scan *s);
 
 #endif

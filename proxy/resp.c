@@ -307,33 +307,50 @@ static void split_inline(struct resp *r)
 
 /* ---- the same for a small frame whose bytes are all here: most frames are ---- */
 
-/* A short count or length and its CRLF. Answers what follows, or NULL. */
-static const uint8_t *whole_number(const uint8_t *p, const uint8_t *end, uint64_t *out)
+/* A short count or length and its CRLF. Answers what follows, or NULL. Most have one
+ * digit, so that one is tried first. */
+static inline const uint8_t *whole_number(const uint8_t *p, const uint8_t *end,
+                                          uint64_t *out)
 {
-    uint64_t num = 0;
-    const uint8_t *from = p;
+    const uint8_t *stop = end - p > 9 ? p + 9 : end;
+    uint64_t num = 0, digit;
 
-    while (p < end && *p >= '0' && *p <= '9' && p - from < 9)
-        num = num * 10 + (uint64_t)(*p++ - '0');
-    if (p == from || end - p < 2 || p[0] != '\r' || p[1] != '\n')
+    if (end - p >= 3 && p[1] == '\r' && p[2] == '\n' &&
+        (digit = (uint64_t)*p - '0') <= 9) {
+        *out = digit;
+        return p + 3;
+    }
+    for (; p < stop && (digit = (uint64_t)*p - '0') <= 9; p++)
+        num = num * 10 + digit;
+    if (end - p < 2 || p[0] != '\r' || p[1] != '\n')
         return NULL;
     *out = num;
     return p + 2;
 }
 
-static const uint8_t *whole_bulk(struct resp_word *w, const uint8_t *p,
-                                 const uint8_t *end)
+/* Copying a fixed few bytes too many is cheaper than calling for the right number. */
+static inline void keep_short(char *to, const uint8_t *p, const uint8_t *end, size_t len)
+{
+    if (len <= 16 && end - p >= 16)
+        memcpy(to, p, 16);
+    else
+        memcpy(to, p, len);
+}
+
+static inline const uint8_t *whole_bulk(struct resp_word *w, const uint8_t *p,
+                                        const uint8_t *end)
 {
     uint64_t len;
 
-    if (p == end || *p != '$' || (p = whole_number(p + 1, end, &len)) == NULL)
+    if (end - p < 4 || p[0] != '$' || p[1] == '\r' ||
+        (p = whole_number(p + 1, end, &len)) == NULL)
         return NULL;
     if (len >= RESP_WORD_MAX || (uint64_t)(end - p) < len + 2 || p[len] != '\r' ||
         p[len + 1] != '\n')
         return NULL;
     w->len = len;
     w->kept = (uint8_t)len;
-    memcpy(w->text, p, len);
+    keep_short(w->text, p, end, (size_t)len);
     return p + len + 2;
 }
 
@@ -343,11 +360,13 @@ static const uint8_t *whole_request(struct resp *r, const uint8_t *p, const uint
 
     if (end - p > HEAD_EDGE)
         end = p + HEAD_EDGE;
-    if (*p != '*' || (p = whole_number(p + 1, end, &count)) == NULL || count == 0 ||
+    if (end - p < 4 || p[0] != '*' || p[1] == '\r' ||
+        (p = whole_number(p + 1, end, &count)) == NULL || count == 0 ||
         count >= RESP_WORDS)
         return NULL;
-    for (uint64_t i = 0; p && i < count; i++)
-        p = whole_bulk(&r->word[i], p, end);
+    for (uint64_t i = 0; i < count; i++)
+        if ((p = whole_bulk(&r->word[i], p, end)) == NULL)
+            return NULL;
     r->words = (uint8_t)count;
     r->elements = (int64_t)count;
     return p;
@@ -368,7 +387,7 @@ static const uint8_t *whole_reply(struct resp *r, const uint8_t *p, const uint8_
         return NULL;
     r->word[0].len = (uint64_t)(cr - p);
     r->word[0].kept = (uint8_t)(cr - p);
-    memcpy(r->word[0].text, p, r->word[0].kept);
+    keep_short(r->word[0].text, p, end, r->word[0].kept);
     return cr + 2;
 }
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dialog_parts.h"
+
 struct seat {
     struct rule *rule;
     struct share *share; /* the fault's, common to the link; NULL = it has none */
@@ -221,7 +223,7 @@ static void add(struct lane *l, struct verdict *all, const struct verdict *v,
         verdict_before(all, v->before.p, v->before.n);
     if (v->instead.p && all->instead.p == NULL) {
         all->instead = v->instead;
-        l->speaker = s->rule;
+        l->scan->speaker = s->rule;
     }
     if (v->owe && l->owed_by == 0)
         l->owed_by = s->serial;
@@ -292,11 +294,11 @@ static void act(struct dialog *d, enum lane_id lane, nsec now, struct seat *s,
     s->on = its_turn(s, &rng);
     if (!s->on)
         return;
-    l->acting = true;
+    l->scan->metered |= s->rule->fault->on_bytes != NULL;
     u.nth = s->acted++;
     if (s->rule->fault->on_frame)
         s->rule->fault->on_frame(s->rule->conf, s->state, &u, &v);
-    add(l, &l->verdict, &v, s, &l->most, &l->by);
+    add(l, &l->scan->verdict, &v, s, &l->scan->most, &l->scan->by);
     if (s->rule->fault->on_bytes || !verdict_is_pass(&v))
         report(d, lane, now, s, command_of(frame, mark, command, sizeof command), &v);
 }
@@ -306,9 +308,9 @@ void seats_judge(struct dialog *d, enum lane_id lane, nsec now, const struct res
 {
     struct lane *l = &d->lane[lane];
 
-    l->verdict = VERDICT_PASS;
-    l->by = l->most = 0;
-    l->acting = false;
+    l->scan->verdict = VERDICT_PASS;
+    l->scan->by = l->scan->most = 0;
+    l->scan->metered = false;
     for (unsigned i = 0; i < l->seats; i++) {
         struct seat *s = &l->seat[i];
 
@@ -320,9 +322,9 @@ void seats_judge(struct dialog *d, enum lane_id lane, nsec now, const struct res
 
 void seats_pass(struct lane *l)
 {
-    l->verdict = VERDICT_PASS;
-    l->by = 0;
-    l->acting = false;
+    l->scan->verdict = VERDICT_PASS;
+    l->scan->by = 0;
+    l->scan->metered = false;
     for (unsigned i = 0; i < l->seats; i++)
         l->seat[i].on = false;
 }
@@ -346,11 +348,11 @@ size_t seats_judge_bytes(struct dialog *d, enum lane_id lane, nsec now,
                          uint64_t *by)
 {
     struct lane *l = &d->lane[lane];
-    nsec most = l->verdict.delay;
+    nsec most = l->scan->verdict.delay;
 
     n = grain(l, n);
-    *v = l->verdict;
-    *by = l->by;
+    *v = l->scan->verdict;
+    *by = l->scan->by;
     v->cut = SIZE_MAX; /* the frame's own cut is counted by the caller */
     for (unsigned i = 0; i < l->seats; i++) {
         struct seat *s = &l->seat[i];
