@@ -17,6 +17,9 @@ struct party {
     bool            replica; /* PARTY_REDIS: it was last seen to replicate */
 };
 
+/* Is the party one of a comma list of names, globs and words? */
+bool match_who(const char *list, const struct party *p);
+
 bool match_link(const struct rule *r, const struct party *from, const struct party *to);
 bool match_lane(const struct rule *r, enum lane_id lane);
 bool match_role(const struct rule *r, enum role role);

@@ -8,7 +8,9 @@
 #include <uv.h>
 
 #include "config.h"
+#include "match.h"
 #include "plan.h"
+#include "shape.h"
 
 struct proxy;
 
@@ -22,14 +24,70 @@ int proxy_open(uv_loop_t *loop, const struct config *c, struct proxy **out,
  * proxy is freed after it. A second call with a shorter drain shortens the wait. */
 void proxy_close(struct proxy *p, nsec drain, void (*done)(void *arg), void *arg);
 
-/* Change the plan. In force for the next frame of every session when they return. */
+/* Change the plan. In force for the next frame of every session when they return. Of
+ * several sentences all come into force at once or none; e->line says which was wrong. */
+int  proxy_rules_add(struct proxy *p, const char *const *sentences, size_t n,
+                     struct err *e) MUST_CHECK;
 int  proxy_rule_add(struct proxy *p, const char *sentence, struct err *e) MUST_CHECK;
 int  proxy_rule_del(struct proxy *p, const char *glob, struct err *e) MUST_CHECK;
 void proxy_rule_clear(struct proxy *p);
 const struct plan *proxy_plan(const struct proxy *p);
 
+/* Partitions: rules too. A shape without a name gets one; *name, of RULE_NAME_MAX bytes,
+ * is told it unless it is NULL. Heal all when the name is NULL or "*". */
+int proxy_cut(struct proxy *p, const struct shape *s, char *name,
+              struct err *e) MUST_CHECK;
+int proxy_heal(struct proxy *p, const char *name, struct err *e) MUST_CHECK;
+
+/* Nodes, then clients with a name, then "client": everyone else. Fills in at most `max`;
+ * answers how many there are. */
+size_t proxy_parties(const struct proxy *p, struct party *out, size_t max);
+
+/* Live sessions of the links between these, lists and globs as in a rule. */
+uint64_t proxy_link_sessions(const struct proxy *p, const char *from, const char *to);
+
+/* End a session now, by the id that describe.h gives. -ENOENT when there is none. */
+int proxy_session_end(struct proxy *p, uint64_t id, enum close_how how) MUST_CHECK;
+
 /* The address a node listens on, once open: useful when port 0 was asked for. */
 int proxy_listen_address(const struct proxy *p, const char *node, struct addr *out);
+
+/* What happens, as it happens. */
+enum proxy_event_kind {
+    EVENT_RULE_ADDED,
+    EVENT_RULE_REMOVED,
+    EVENT_RULE_FIRED,     /* for every decision of it */
+    EVENT_SESSION_OPENED, /* accepted; a rule may still refuse it */
+    EVENT_SESSION_CLOSED,
+    EVENT_SESSION_ROLE,  /* it turned out to be something */
+    EVENT_UPSTREAM_DOWN, /* a node refuses, or does not answer */
+    EVENT_UPSTREAM_UP,   /* and one that did is back */
+};
+
+extern const char
+    *const proxy_event_names[]; /* "rule-added", ... by enum; ends with NULL */
+
+struct proxy_event { /* all of it is gone when on_event returns */
+    enum proxy_event_kind kind;
+    nsec                  now;
+    const struct rule    *rule;      /* RULE_*; else NULL */
+    const char           *from, *to; /* the link, or NULL; UPSTREAM_*: to is the node */
+    uint64_t              session;   /* ordinal on its link; 0 = it is about none */
+    enum role             role;      /* of the session, so far */
+    enum lane_id          lane;      /* RULE_FIRED: what it decided on */
+    uint64_t              frame;
+    const char           *command; /* "" when there is none */
+};
+
+/* Tell somebody: up to PROXY_WATCHERS at a time, -ENOSPC beyond. Nobody costs nothing.
+ * on_event is called in the middle of things: it may note, print and set timers, but
+ * change neither the plan nor who watches. */
+#define PROXY_WATCHERS 8
+int  proxy_watch(struct proxy *p,
+                 void (*on_event)(void *arg, const struct proxy_event *ev),
+                 void *arg) MUST_CHECK;
+void proxy_unwatch(struct proxy *p,
+                   void (*on_event)(void *arg, const struct proxy_event *ev), void *arg);
 
 /* Live facts. */
 struct proxy_stats {

@@ -46,12 +46,18 @@ struct node {
     struct addr     upstream;
     struct listener listener;
     bool            warned; /* that a bound, not a delay, shapes its traffic */
+    bool            down;   /* its upstream, when last dialed, was not there */
     struct link    *link;   /* by dialer: nodes, clients, and last everyone else */
 };
 
 struct dialer { /* a range of source addresses and whose it is */
     struct addr_range range;
     size_t            who; /* index into a node's link[] */
+};
+
+struct watcher {
+    void (*on_event)(void *arg, const struct proxy_event *ev);
+    void *arg;
 };
 
 struct proxy {
@@ -76,7 +82,10 @@ struct proxy {
     nsec               connect_timeout;
     enum when_down     when_down;
     struct proxy_stats stats; /* the parts that no one else counts */
-    unsigned           open;  /* handles and sessions that must be gone to close */
+    struct watcher     watcher[PROXY_WATCHERS];
+    size_t             watchers;
+    bool               telling; /* a watcher is being called */
+    unsigned           open;    /* handles and sessions that must be gone to close */
     bool               closing, replan;
     void (*done)(void *arg);
     void    *arg;
@@ -93,6 +102,14 @@ void         proxy_unhold(struct proxy *p);       /* one of `open` is gone */
 void         proxy_room(struct proxy *p);         /* bytes have left the pool */
 void         proxy_session_gone(struct proxy *p); /* a descriptor pair is free again */
 void         proxy_replicating(struct proxy *p, struct link *l); /* roles may change */
+
+/* events.c: the journal and those who watch are told. Of the plan, when p->plan is the
+ * new one. */
+void events_init(struct proxy *p);
+void events_plan(struct proxy *p, const struct plan *old);
+void events_session(struct proxy *p, enum proxy_event_kind kind, const struct link *l,
+                    const struct dialog *d);
+void events_upstream(struct node *n, bool down); /* if that is news */
 
 /* listener.c */
 int  listener_open(struct listener *l, struct node *n, const struct addr *at,

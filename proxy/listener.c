@@ -199,6 +199,7 @@ static void back_up(struct listener *l)
         return;
     }
     l->down = false;
+    events_upstream(l->node, false);
     log_info("listener.up", "node=%s reason=\"upstream is back\"", l->node->party.name);
 }
 

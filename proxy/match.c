@@ -18,8 +18,7 @@ static bool one_name(const char *pattern, const struct party *p)
     return fnmatch(pattern, p->name, 0) == 0;
 }
 
-/* Is the party in a comma list of names, globs and words? */
-static bool is_who(const char *list, const struct party *p)
+bool match_who(const char *list, const struct party *p)
 {
     char one[RULE_NAME_MAX];
 
@@ -37,9 +36,9 @@ static bool is_who(const char *list, const struct party *p)
 
 bool match_link(const struct rule *r, const struct party *from, const struct party *to)
 {
-    if (is_who(r->from, from) && is_who(r->to, to))
+    if (match_who(r->from, from) && match_who(r->to, to))
         return true;
-    return r->both_ways && is_who(r->from, to) && is_who(r->to, from);
+    return r->both_ways && match_who(r->from, to) && match_who(r->to, from);
 }
 
 bool match_lane(const struct rule *r, enum lane_id lane)

@@ -13,7 +13,6 @@
 #include "log.h"
 #include "shell.h"
 
-#define FLUSH_AFTER     MSEC(100)
 #define OWN_DESCRIPTORS 64 /* that are not sessions: listeners, loop, journal, API */
 
 /* ---- who is dialing ---- */
@@ -141,35 +140,73 @@ static void replan_sessions(struct proxy *p)
 /* Takes over the reference to `plan`. */
 static void adopt(struct proxy *p, struct plan *plan)
 {
-    plan_unref(&p->plan);
+    struct plan *old = p->plan;
+
+    assert(!p->telling); /* a frame may be under way: see proxy_watch */
     p->plan = plan;
     wake_set(&p->wake, &p->expiry, plan_due(plan));
-    if (p->journal)
-        journal_plan(p->journal, plan);
+    events_plan(p, old);
+    plan_unref(&old);
     filter_listeners(p);
     replan_sessions(p);
 }
 
-int proxy_rule_add(struct proxy *p, const char *sentence, struct err *e)
+/* A plan with one rule more. */
+static int plan_and(const struct plan *old, struct rule *r, struct plan **out,
+                    struct err *e)
 {
+    int err = r->fault->wire ? filter_check(e) : 0;
+
+    return err ? err : plan_with(old, r, uv_hrtime(), out, e);
+}
+
+static int plan_and_sentence(struct plan **plan, const char *sentence, struct err *e)
+{
+    struct plan *more;
     struct rule *r;
-    struct plan *plan;
     int err = rule_parse(sentence, &r, e);
 
     if (err)
         return err;
-    if (r->fault->wire)
-        err = filter_check(e);
-    if (err == 0)
-        err = plan_with(p->plan, r, uv_hrtime(), &plan, e);
+    err = plan_and(*plan, r, &more, e);
     if (err) {
         rule_unref(&r);
         return err;
     }
-    log_info("rule.add", "rule=%s fault=%s", plan->entry[plan->n - 1].rule->name,
-             plan->entry[plan->n - 1].rule->fault->name);
-    adopt(p, plan);
+    plan_unref(plan);
+    *plan = more;
     return 0;
+}
+
+int proxy_rules_add(struct proxy *p, const char *const *sentences, size_t n,
+                    struct err *e)
+{
+    struct plan *plan = plan_ref(p->plan);
+    size_t had = plan->n;
+
+    for (size_t i = 0; i < n; i++) {
+        int err = plan_and_sentence(&plan, sentences[i], e);
+
+        if (err) {
+            if (n > 1 && e)
+                err_place(e, i + 1, e->column);
+            plan_unref(&plan);
+            return err;
+        }
+    }
+    for (size_t i = had; i < plan->n; i++)
+        log_info("rule.add", "rule=%s fault=%s", plan->entry[i].rule->name,
+                 plan->entry[i].rule->fault->name);
+    if (n > 0)
+        adopt(p, plan);
+    else
+        plan_unref(&plan);
+    return 0;
+}
+
+int proxy_rule_add(struct proxy *p, const char *sentence, struct err *e)
+{
+    return proxy_rules_add(p, &sentence, 1, e);
 }
 
 int proxy_rule_del(struct proxy *p, const char *glob, struct err *e)
@@ -345,14 +382,6 @@ void proxy_close(struct proxy *p, nsec drain, void (*done)(void *arg), void *arg
     proxy_unhold(p); /* our own: the rest is sessions and listeners */
 }
 
-static void on_flush(struct wake_node *n, nsec now)
-{
-    struct proxy *p = (struct proxy *)((char *)n - offsetof(struct proxy, flush));
-
-    (void)now;
-    journal_flush(p->journal);
-}
-
 /* Some rule's life has ended with what just happened: it leaves when the loop is back,
  * not in the middle of a frame. */
 static void on_over(void *arg)
@@ -360,15 +389,6 @@ static void on_over(void *arg)
     struct proxy *p = arg;
 
     wake_set(&p->wake, &p->expiry, uv_hrtime());
-}
-
-static void on_decision(void *arg, const struct decision *d)
-{
-    struct proxy *p = arg;
-
-    journal_decision(p->journal, d);
-    if (p->flush.at == 0)
-        wake_set(&p->wake, &p->flush, d->now + FLUSH_AFTER);
 }
 
 static int setup(struct proxy *p, const struct config *c, struct err *e)
@@ -388,16 +408,12 @@ static int setup(struct proxy *p, const struct config *c, struct err *e)
         return err;
     p->core.over = on_over;
     p->core.arg = p;
-    if (p->journal)
-        p->core.decided = on_decision;
+    events_init(p);
     for (size_t i = 0; i < c->nrules && err == 0; i++) {
         struct rule *r = rule_ref(c->rules[i]);
         struct plan *plan;
 
-        if (r->fault->wire)
-            err = filter_check(e);
-        if (err == 0)
-            err = plan_with(p->plan, r, uv_hrtime(), &plan, e);
+        err = plan_and(p->plan, r, &plan, e);
         if (err)
             rule_unref(&r);
         else
@@ -441,7 +457,6 @@ int proxy_open(uv_loop_t *loop, const struct config *c, struct proxy **out, stru
     p->when_down = c->when_down;
     p->expiry.call = on_expiry;
     p->feed.call = on_feed;
-    p->flush.call = on_flush;
     p->drain.call = on_drained;
     if ((err = wake_open(&p->wake, loop, c->precise)) < 0) {
         free(p);

@@ -5,7 +5,7 @@
  *
  * Lifetime: handles are members of the session, so libuv may touch them until their
  * close callback. session_close() may be called from anywhere, any number of times, and
- * frees nothing; release() frees the session when `open` is 0, and nowhere else.
+ * frees nothing; session_release() frees it when `open` is 0, and nowhere else.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,41 +16,11 @@
 #include "dial.h"
 #include "log.h"
 #include "seats.h"
-#include "shell.h"
+#include "session_parts.h"
 
 #define FLOW_IOV   64
 #define RST_LOOK   USEC(200) /* how often to see whether what precedes an RST is out */
 #define RST_LINGER SEC(2) /* and how long a peer that does not take them may delay it */
-
-enum { DIALER, DIALED }; /* side[]: where lane requests, lane replies are read from */
-
-struct flow { /* one lane, as libuv sees it */
-    bool reading;
-    bool writing; /* one write is under way, of `bytes` */
-    bool eof;     /* nothing more will be read */
-    bool shut;    /* nothing more may be written */
-    bool paused;  /* a bound has stopped the reading, since paused_at */
-    size_t bytes;
-    nsec paused_at;
-};
-
-struct session {
-    struct session *next, *prev;
-    struct proxy *proxy;
-    struct node *node;
-    struct link *link;
-    uint64_t id;
-    struct dial *dial; /* while connecting */
-    union endpoint side[2];
-    struct dialog dialog;
-    struct flow flow[2];
-    struct wake_node wake;
-    nsec deadline;           /* to be connected by; later, to wait for an RST */
-    struct session *starved; /* next in the proxy's list */
-    unsigned open;           /* handles and dials that may still call back */
-    bool connected, closing, starving, replicating;
-    bool wired[2]; /* a packet filter is on that side */
-};
 
 struct flight { /* a write that could not be done at once */
     uv_write_t req;
@@ -61,18 +31,6 @@ struct flight { /* a write that could not be done at once */
 struct session *session_next(const struct session *s)
 {
     return s->next;
-}
-
-static void list_add(struct session *s)
-{
-    struct proxy *p = s->proxy;
-
-    s->next = p->sessions;
-    if (p->sessions)
-        p->sessions->prev = s;
-    p->sessions = s;
-    p->stats.sessions++;
-    p->open++;
 }
 
 static void list_del(struct session *s)
@@ -100,7 +58,7 @@ static void unstarve(struct session *s)
     s->starving = false;
 }
 
-static void release(struct session *s)
+void session_release(struct session *s)
 {
     struct proxy *p = s->proxy;
 
@@ -119,11 +77,10 @@ static void release(struct session *s)
 
 static void on_closed(uv_handle_t *h)
 {
-    release(h->data);
+    session_release(h->data);
 }
 
-/* Put the packets of both sides under what the plan says of them. */
-static void set_filters(struct session *s)
+void session_filter(struct session *s)
 {
     for (int i = 0; i < 2; i++) {
         struct wire w = seats_wire(&s->dialog.lane[i]);
@@ -156,6 +113,7 @@ void session_close(struct session *s, enum close_how how)
     if (s->closing)
         return;
     s->closing = true;
+    events_session(s->proxy, EVENT_SESSION_CLOSED, s->link, &s->dialog);
     close_side(s, DIALER, how);
     if (s->connected)
         close_side(s, DIALED, how);
@@ -171,8 +129,7 @@ void session_close(struct session *s, enum close_how how)
         dialog_release(&s->dialog);
 }
 
-/* The world failed us in the middle of something. */
-static void fail(struct session *s, const char *doing, int err)
+void session_fail(struct session *s, const char *doing, int err)
 {
     if (!s->closing)
         log_debug("session.error", "sid=%" PRIu64 " link=%s->%s doing=%s reason=\"%s\"",
@@ -201,6 +158,7 @@ static void new_role(struct session *s, nsec t)
         s->link->replicating++;
         proxy_replicating(s->proxy, s->link);
     }
+    events_session(s->proxy, EVENT_SESSION_ROLE, s->link, &s->dialog);
     session_replan(s, t);
 }
 
@@ -216,7 +174,7 @@ static void feed(struct session *s, enum lane_id lane, const uint8_t *p, size_t 
             err = dialog_settle(&s->dialog, lane);
     }
     if (err)
-        fail(s, "queueing", err);
+        session_fail(s, "queueing", err);
     else if (!s->closing && s->dialog.track.role != role)
         new_role(s, t);
     if (!s->closing && !queue_empty(&s->dialog.lane[lane].queue))
@@ -234,7 +192,7 @@ static void peer_reset(struct session *s, enum lane_id lane, nsec t)
         (void)uv_read_stop(&s->side[!lane].stream);
     other->reading = false;
     if (dialog_end(&s->dialog, lane, t, END_RST) < 0)
-        fail(s, "queueing", UV_ENOMEM);
+        session_fail(s, "queueing", UV_ENOMEM);
 }
 
 static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
@@ -255,7 +213,7 @@ static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
     else if (n != UV_EOF)
         peer_reset(s, lane, t);
     else if (dialog_end(&s->dialog, lane, t, END_FIN) < 0)
-        fail(s, "queueing", UV_ENOMEM);
+        session_fail(s, "queueing", UV_ENOMEM);
     session_turn(s, t);
 }
 
@@ -330,7 +288,7 @@ static void on_written(uv_write_t *req, int status)
         return;
     }
     if (status < 0) {
-        fail(s, "writing", status);
+        session_fail(s, "writing", status);
         return;
     }
     dialog_sent(&s->dialog, lane, t, s->flow[lane].bytes);
@@ -359,7 +317,7 @@ static void send_later(struct session *s, enum lane_id lane, nsec t)
     if (!s->flow[lane].writing)
         free(w);
     if (err)
-        fail(s, "writing", err);
+        session_fail(s, "writing", err);
 }
 
 /* Send what is due. Answers whether all of it has left. */
@@ -370,7 +328,7 @@ static bool send_now(struct session *s, enum lane_id lane, nsec t,
     int sent = uv_try_write(&s->side[!lane].stream, (const uv_buf_t *)iov, (unsigned)n);
 
     if (sent < 0 && sent != UV_EAGAIN) {
-        fail(s, "writing", sent);
+        session_fail(s, "writing", sent);
         return false;
     }
     for (size_t i = 0; i < n; i++)
@@ -456,9 +414,9 @@ void session_replan(struct session *s, nsec t)
     if (s->closing)
         return;
     if (dialog_replan(&s->dialog, s->proxy->plan, t) < 0)
-        fail(s, "taking up the plan", UV_ENOMEM);
+        session_fail(s, "taking up the plan", UV_ENOMEM);
     if (!s->closing)
-        set_filters(s);
+        session_filter(s);
     session_turn(s, t);
 }
 
@@ -472,128 +430,4 @@ void session_feed_starved(struct proxy *p, nsec t)
         s->starving = false;
         session_turn(s, t);
     }
-}
-
-static bool refuses(int status)
-{
-    return status == UV_ECONNREFUSED || status == UV_ENOENT || status == UV_ECONNRESET;
-}
-
-static void upstream_failed(struct session *s, int status)
-{
-    s->proxy->stats.refused++;
-    log_debug("upstream.failed", "sid=%" PRIu64 " node=%s reason=\"%s\"", s->id,
-              s->node->party.name, uv_strerror(status));
-    if (refuses(status))
-        listener_upstream_down(&s->node->listener);
-    session_close(s, CLOSE_RST);
-}
-
-static void on_dialed(void *arg, int status)
-{
-    struct session *s = arg;
-
-    s->dial = NULL;
-    if (status == 0) {
-        s->connected = true;
-        s->side[DIALED].handle.data = s;
-        s->open++;
-        s->deadline = 0;
-        if (s->side[DIALED].handle.type == UV_TCP)
-            (void)uv_tcp_nodelay(&s->side[DIALED].tcp, 1);
-        set_filters(s);
-        session_turn(s, uv_hrtime());
-    } else if (!s->closing) {
-        upstream_failed(s, status);
-    }
-    release(s);
-}
-
-static void dial(struct session *s, nsec t)
-{
-    s->dial = dial_start(s->proxy->loop, &s->node->upstream, &s->side[DIALED], on_dialed,
-                         s);
-    if (s->dial == NULL) {
-        fail(s, "dialing", UV_ENOMEM);
-        return;
-    }
-    s->open++;
-    s->deadline = t + s->proxy->connect_timeout;
-    wake_set(&s->proxy->wake, &s->wake, s->deadline);
-    session_turn(s, t);
-}
-
-static void on_wake(struct wake_node *n, nsec t)
-{
-    struct session *s = (struct session *)((char *)n - offsetof(struct session, wake));
-
-    if (s->connected) {
-        session_turn(s, t);
-        return;
-    }
-    if (s->dial == NULL) { /* it was told to wait before it dials */
-        dial(s, t);
-        return;
-    }
-    log_warn("upstream.timeout", "node=%s after=%.3fs", s->node->party.name,
-             (double)s->proxy->connect_timeout / 1e9);
-    s->proxy->stats.refused++;
-    session_close(s, CLOSE_RST);
-}
-
-static struct session *session_new(struct proxy *p, struct node *n, struct link *l,
-                                   int fd)
-{
-    struct session *s = calloc(1, sizeof *s);
-
-    if (s == NULL || wake_reserve(&p->wake, p->stats.sessions + p->nodes + 8) < 0) {
-        free(s);
-        close(fd);
-        return NULL;
-    }
-    (void)uv_tcp_init(p->loop, &s->side[DIALER].tcp);
-    s->proxy = p;
-    s->node = n;
-    s->link = l;
-    s->id = ++p->next_id;
-    s->open = 1;
-    s->side[DIALER].handle.data = s;
-    s->wake.call = on_wake;
-    dialog_init(&s->dialog, &p->core, l->from, l->to, ++l->sessions, p->plan);
-    l->live++;
-    list_add(s);
-    if (uv_tcp_open(&s->side[DIALER].tcp, fd) < 0) {
-        close(fd);
-        session_close(s, CLOSE_FIN);
-        return NULL;
-    }
-    return s;
-}
-
-void session_start(struct proxy *p, struct node *n, int fd, const struct sockaddr *peer)
-{
-    struct session *s = session_new(p, n, proxy_link(p, n, peer), fd);
-    nsec t = uv_hrtime();
-
-    if (s == NULL) {
-        log_error("session.failed", "node=%s reason=\"out of memory\"", n->party.name);
-        return;
-    }
-    p->stats.accepted++;
-    (void)uv_tcp_nodelay(&s->side[DIALER].tcp,
-                         1); /* or the proxy is a fault of its own */
-    if (dialog_open(&s->dialog, t) < 0) {
-        fail(s, "taking up the plan", UV_ENOMEM);
-        return;
-    }
-    s->wired[DIALER] = n->listener.filtered; /* inherited */
-    set_filters(s);
-    log_debug("session.open", "sid=%" PRIu64 " link=%s->%s", s->id, s->link->from->name,
-              s->link->to->name);
-    if (s->dialog.doom)
-        session_close(s, s->dialog.doom);
-    else if (s->dialog.wait)
-        wake_set(&p->wake, &s->wake, nsec_add(t, s->dialog.wait));
-    else
-        dial(s, t);
 }

@@ -1,0 +1,154 @@
+/* session_open.c -- the beginning of a session: accepted, perhaps told to wait, its
+ * upstream dialed.
+ *
+ *   session_start -> [wait] -> dial -> on_dialed -> connected: session.c
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dial.h"
+#include "log.h"
+#include "session_parts.h"
+
+static void list_add(struct session *s)
+{
+    struct proxy *p = s->proxy;
+
+    s->next = p->sessions;
+    if (p->sessions)
+        p->sessions->prev = s;
+    p->sessions = s;
+    p->stats.sessions++;
+    p->open++;
+}
+
+static bool refuses(int status)
+{
+    return status == UV_ECONNREFUSED || status == UV_ENOENT || status == UV_ECONNRESET;
+}
+
+static void upstream_failed(struct session *s, int status)
+{
+    s->proxy->stats.refused++;
+    log_debug("upstream.failed", "sid=%" PRIu64 " node=%s reason=\"%s\"", s->id,
+              s->node->party.name, uv_strerror(status));
+    events_upstream(s->node, true);
+    if (refuses(status))
+        listener_upstream_down(&s->node->listener);
+    session_close(s, CLOSE_RST);
+}
+
+static void on_dialed(void *arg, int status)
+{
+    struct session *s = arg;
+
+    s->dial = NULL;
+    if (status == 0) {
+        s->connected = true;
+        s->side[DIALED].handle.data = s;
+        s->open++;
+        s->deadline = 0;
+        events_upstream(s->node, false);
+        if (s->side[DIALED].handle.type == UV_TCP)
+            (void)uv_tcp_nodelay(&s->side[DIALED].tcp, 1);
+        session_filter(s);
+        session_turn(s, uv_hrtime());
+    } else if (!s->closing) {
+        upstream_failed(s, status);
+    }
+    session_release(s);
+}
+
+static void dial(struct session *s, nsec t)
+{
+    s->dial = dial_start(s->proxy->loop, &s->node->upstream, &s->side[DIALED], on_dialed,
+                         s);
+    if (s->dial == NULL) {
+        session_fail(s, "dialing", UV_ENOMEM);
+        return;
+    }
+    s->open++;
+    s->deadline = t + s->proxy->connect_timeout;
+    wake_set(&s->proxy->wake, &s->wake, s->deadline);
+    session_turn(s, t);
+}
+
+static void on_wake(struct wake_node *n, nsec t)
+{
+    struct session *s = (struct session *)((char *)n - offsetof(struct session, wake));
+
+    if (s->connected) {
+        session_turn(s, t);
+        return;
+    }
+    if (s->dial == NULL) { /* it was told to wait before it dials */
+        dial(s, t);
+        return;
+    }
+    log_warn("upstream.timeout", "node=%s after=%.3fs", s->node->party.name,
+             (double)s->proxy->connect_timeout / 1e9);
+    s->proxy->stats.refused++;
+    events_upstream(s->node, true);
+    session_close(s, CLOSE_RST);
+}
+
+static struct session *session_new(struct proxy *p, struct node *n, struct link *l,
+                                   int fd)
+{
+    struct session *s = calloc(1, sizeof *s);
+
+    if (s == NULL || wake_reserve(&p->wake, p->stats.sessions + p->nodes + 8) < 0) {
+        free(s);
+        close(fd);
+        return NULL;
+    }
+    (void)uv_tcp_init(p->loop, &s->side[DIALER].tcp);
+    s->proxy = p;
+    s->node = n;
+    s->link = l;
+    s->id = ++p->next_id;
+    s->open = 1;
+    s->side[DIALER].handle.data = s;
+    s->wake.call = on_wake;
+    dialog_init(&s->dialog, &p->core, l->from, l->to, ++l->sessions, p->plan);
+    l->live++;
+    list_add(s);
+    events_session(p, EVENT_SESSION_OPENED, l, &s->dialog);
+    if (uv_tcp_open(&s->side[DIALER].tcp, fd) < 0) {
+        close(fd);
+        session_close(s, CLOSE_FIN);
+        return NULL;
+    }
+    return s;
+}
+
+void session_start(struct proxy *p, struct node *n, int fd, const struct sockaddr *peer)
+{
+    struct session *s = session_new(p, n, proxy_link(p, n, peer), fd);
+    nsec t = uv_hrtime();
+
+    if (s == NULL) {
+        log_error("session.failed", "node=%s reason=\"out of memory\"", n->party.name);
+        return;
+    }
+    s->opened = t;
+    p->stats.accepted++;
+    (void)uv_tcp_nodelay(&s->side[DIALER].tcp,
+                         1); /* or the proxy is a fault of its own */
+    if (dialog_open(&s->dialog, t) < 0) {
+        session_fail(s, "taking up the plan", UV_ENOMEM);
+        return;
+    }
+    s->wired[DIALER] = n->listener.filtered; /* inherited */
+    session_filter(s);
+    log_debug("session.open", "sid=%" PRIu64 " link=%s->%s", s->id, s->link->from->name,
+              s->link->to->name);
+    if (s->dialog.doom)
+        session_close(s, s->dialog.doom);
+    else if (s->dialog.wait)
+        wake_set(&p->wake, &s->wake, nsec_add(t, s->dialog.wait));
+    else
+        dial(s, t);
+}

@@ -1,0 +1,50 @@
+/* session_parts.h -- the insides of a session, shared by session.c and session_open.c and
+ * nobody else.
+ */
+#ifndef SESSION_PARTS_H
+#define SESSION_PARTS_H
+
+#include "endpoint.h"
+#include "shell.h"
+
+enum { DIALER, DIALED }; /* side[]: where lane requests, lane replies are read from */
+
+struct flow { /* one lane, as libuv sees it */
+    bool reading;
+    bool writing; /* one write is under way, of `bytes` */
+    bool eof;     /* nothing more will be read */
+    bool shut;    /* nothing more may be written */
+    bool paused;  /* a bound has stopped the reading, since paused_at */
+    size_t bytes;
+    nsec paused_at;
+};
+
+struct session {
+    struct session *next, *prev;
+    struct proxy *proxy;
+    struct node *node;
+    struct link *link;
+    uint64_t id;
+    struct dial *dial; /* while connecting */
+    union endpoint side[2];
+    struct dialog dialog;
+    struct flow flow[2];
+    struct wake_node wake;
+    nsec opened;
+    nsec deadline;           /* to be connected by; later, to wait for an RST */
+    struct session *starved; /* next in the proxy's list */
+    unsigned open;           /* handles and dials that may still call back */
+    bool connected, closing, starving, replicating;
+    bool wired[2]; /* a packet filter is on that side */
+};
+
+/* One of what `open` counts is gone; the last frees the session. */
+void session_release(struct session *s);
+
+/* The world failed us in the middle of something. */
+void session_fail(struct session *s, const char *doing, int err);
+
+/* Put the packets of both sides under what the plan says of them. */
+void session_filter(struct session *s);
+
+#endif
