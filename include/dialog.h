@@ -58,6 +58,7 @@ struct lane {
     unsigned     seats;
     bool         opaque; /* never or no longer RESP: every run is a frame */
     uint64_t     frames; /* seen, the one under way included */
+    uint64_t     bytes;  /* fed */
 
     /* Serials of rules whose orders outlive the frame; 0 = none. */
     uint64_t sticking;  /* holds all that follows this frame */

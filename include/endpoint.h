@@ -27,6 +27,13 @@ int endpoint_shut(union endpoint *e) MUST_CHECK;
 /* Bytes still in the kernel's send queue: an RST would throw them away. */
 size_t endpoint_unsent(const union endpoint *e);
 
+/* What the kernel knows of it; all zero where that is not TCP. */
+struct endpoint_facts {
+    uint32_t rtt_us, retransmits, unsent;
+};
+
+void endpoint_facts(const union endpoint *e, struct endpoint_facts *out);
+
 /* Let the packets coming in suffer w. 0 or a negative errno. */
 int endpoint_filter(union endpoint *e, const struct wire *w) MUST_CHECK;
 

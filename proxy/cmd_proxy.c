@@ -10,11 +10,12 @@
 
 #include "cli.h"
 #include "commands.h"
+#include "console.h"
 #include "log.h"
 #include "proxy.h"
 
 struct flags {
-    const char *config, *journal, *when_down, *log;
+    const char *config, *journal, *when_down, *log, *console;
     struct texts listen, upstream, rule;
     uint64_t seed, lane, total, sessions;
     nsec connect, drain;
@@ -25,6 +26,7 @@ struct run {
     uv_loop_t loop;
     uv_signal_t sig[3]; /* SIGINT, SIGTERM, SIGUSR1 */
     struct proxy *proxy;
+    struct console *console; /* NULL = none */
     nsec drain;
     bool stopping;
 };
@@ -58,6 +60,8 @@ static const struct opt opts[] = {
      "memory of all sessions together"},
     {"sessions", 0, OPT_COUNT, &flags.sessions, "N",
      "accept no more than so many at once"},
+    {"console", 0, OPT_TEXT, &flags.console, "ADDR|off",
+     "take commands from redis-cli here (127.0.0.1:8475)"},
     {"log-level", 0, OPT_TEXT, &flags.log, "LEVEL", "error, warn, info or debug"},
     {0},
 };
@@ -170,21 +174,62 @@ static void on_done(void *arg)
         uv_close((uv_handle_t *)&r->sig[i], NULL);
 }
 
+/* Sessions may end by themselves for a while; asked again, they may not. */
+static void stop(struct run *r, const char *why, nsec drain)
+{
+    drain = r->stopping ? 0 : drain;
+    log_info("stop", "reason=%s drain=%.3fs", why, (double)drain / 1e9);
+    log_stats(r->proxy);
+    if (r->console)
+        console_close(r->console, NULL, NULL);
+    r->console = NULL;
+    proxy_close(r->proxy, drain, on_done, r);
+    r->stopping = true;
+}
+
 static void on_signal(uv_signal_t *sig, int signum)
 {
     struct run *r = sig->data;
 
     if (r->proxy == NULL)
         return;
-    if (signum == SIGUSR1) {
+    if (signum == SIGUSR1)
         log_stats(r->proxy);
-        return;
+    else
+        stop(r, signum == SIGINT ? "SIGINT" : "SIGTERM", signum == SIGINT ? 0 : r->drain);
+}
+
+static void on_shutdown(void *arg)
+{
+    struct run *r = arg;
+
+    if (r->proxy)
+        stop(r, "SHUTDOWN", r->drain);
+}
+
+/* An address that was asked for must be had; the standard one is only for the first
+ * proxy of a machine. */
+static int open_console(struct run *r, struct err *e)
+{
+    const char *asked = flags.console;
+    struct addr at;
+    char text[ADDR_TEXT_MAX];
+    int err;
+
+    if (asked && strcmp(asked, "off") == 0)
+        return 0;
+    err = addr_parse(asked ? asked : CONSOLE_STANDARD, &at, e);
+    if (err == 0 && at.kind != ADDR_IP)
+        err = err_set(e, -EINVAL, "--console needs an address, not '%.60s'", asked);
+    if (err == 0)
+        err = console_open(&r->loop, &at, r->proxy, on_shutdown, r, &r->console, e);
+    if (err && !asked) {
+        log_warn("console", "state=off reason=\"%s\"", e->text);
+        return 0;
     }
-    log_info("stop", "signal=%s drain=%.3fs", signum == SIGINT ? "SIGINT" : "SIGTERM",
-             r->stopping ? 0.0 : (double)r->drain / 1e9);
-    log_stats(r->proxy);
-    proxy_close(r->proxy, r->stopping || signum == SIGINT ? 0 : r->drain, on_done, r);
-    r->stopping = true;
+    if (err == 0 && console_address(r->console, &at) == 0)
+        log_info("console", "address=%s", addr_print(&at, text, sizeof text));
+    return err;
 }
 
 static int serve(const struct config *c, struct err *e)
@@ -201,6 +246,8 @@ static int serve(const struct config *c, struct err *e)
         r.sig[i].data = &r;
         (void)uv_signal_start(&r.sig[i], on_signal, signals[i]);
     }
+    if (err == 0 && (err = open_console(&r, e)) < 0)
+        proxy_close(r.proxy, 0, on_done, &r);
     if (err == 0)
         log_info("ready", "nodes=%zu rules=%zu seed=%" PRIu64, c->nnodes, c->nrules,
                  c->seed);

@@ -140,33 +140,11 @@ static int obey(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
     return err;
 }
 
-/* The frame's last byte is dealt with: what was ordered for after it? */
-static int frame_over(struct lane *l, nsec now)
-{
-    struct scan *s = l->scan;
-    struct leave how;
-    int err = 0;
-
-    if (s->copy == NULL && s->verdict.close == CLOSE_NO && l->sticking == 0)
-        return 0;
-    how = leave_at(l, now, &s->verdict, s->by);
-    err = pass_flush(l, now);
-    if (s->copy && err == 0)
-        err = queue_copy(&l->queue, &how, s->copy->p, s->copy->n);
-    copy_drop(s);
-    if (err == 0 && s->verdict.close != CLOSE_NO)
-        err = queue_end(&l->queue, how.due, how.by, end_of(s->verdict.close));
-    if (l->sticking) {
-        l->stuck_by = l->sticking;
-        l->sticking = 0;
-    }
-    return err;
-}
-
 static void lane_opaque(struct dialog *d, enum lane_id lane)
 {
     d->lane[lane].opaque = true;
     d->lane[lane].scan->begun = false;
+    copy_drop(d->lane[lane].scan); /* what is no frame cannot be sent again */
     d->core->opaque++;
     if (d->track.role == ROLE_CLIENT)
         d->track.role = ROLE_OPAQUE;
@@ -183,21 +161,68 @@ static void note_lost(struct dialog *d, bool lost_before)
     d->core->pairing_lost += d->track.lost && !lost_before;
 }
 
-/* A request goes out: the reply lane is to know what it was. */
-static void ask(struct dialog *d, const struct resp *frame)
+/* A request goes out: the reply lane is to know what it was. Of one that goes out again
+ * nobody is to see the answer. */
+static void ask(struct dialog *d, const struct resp *frame, bool again)
 {
-    struct track_mark mark = {0};
+    struct track_mark mark = {.mute = again};
     bool lost = d->track.lost;
 
-    seats_mark(d, frame, &mark);
+    if (!again)
+        seats_mark(d, frame, &mark);
     track_request(&d->track, frame, &mark);
-    if (d->lane[LANE_REQUESTS].scan->verdict.twice) {
-        mark = (struct track_mark){.mute = true};
-        track_request(&d->track, frame, &mark);
-    }
     if (d->track.replicating)
         d->lane[LANE_REPLIES].opaque = true; /* known, but no longer RESP */
     note_lost(d, lost);
+}
+
+/* The frame goes out again, if it was not too long to be kept. */
+static int send_again(struct dialog *d, enum lane_id lane, const struct leave *how)
+{
+    struct lane *l = &d->lane[lane];
+    struct copy *c = l->scan->copy;
+
+    if (c == NULL || c->n == 0)
+        return 0;
+    if (lane == LANE_REQUESTS)
+        ask(d, frame_of(l), true);
+    return queue_copy(&l->queue, how, c->p, c->n);
+}
+
+/* The frame's last byte is dealt with: what was ordered for after it? */
+static int frame_over(struct dialog *d, enum lane_id lane, nsec now)
+{
+    struct lane *l = &d->lane[lane];
+    struct scan *s = l->scan;
+    struct leave how;
+    int err = 0;
+
+    if (s->copy == NULL && s->verdict.close == CLOSE_NO && l->sticking == 0)
+        return 0;
+    how = leave_at(l, now, &s->verdict, s->by);
+    err = pass_flush(l, now);
+    if (err == 0)
+        err = send_again(d, lane, &how);
+    copy_drop(s);
+    if (err == 0 && s->verdict.close != CLOSE_NO)
+        err = queue_end(&l->queue, how.due, how.by, end_of(s->verdict.close));
+    if (l->sticking) {
+        l->stuck_by = l->sticking;
+        l->sticking = 0;
+    }
+    return err;
+}
+
+/* Is it known whose answer comes when? */
+static bool is_paired(const struct dialog *d)
+{
+    return !d->track.lost && !d->track.replicating && !d->lane[LANE_REPLIES].opaque;
+}
+
+/* A blank line and an empty array are answered by nobody. */
+static bool is_blank(const struct resp *frame)
+{
+    return frame->words == 0 || frame->elements <= 0;
 }
 
 /* The verdict on a request is known. One that is answered in the server's place, or
@@ -207,14 +232,15 @@ static void request_head(struct dialog *d)
     struct lane *l = &d->lane[LANE_REQUESTS];
     struct verdict *v = &l->scan->verdict;
 
-    if (v->instead.p && (d->track.lost || d->track.replicating)) {
-        v->instead.p = NULL; /* its place among the replies is not known */
+    v->twice &= is_paired(d);
+    if (!is_paired(d) || is_blank(frame_of(l))) {
+        v->instead.p = NULL;
     } else if (v->instead.p) {
         v->drop = true;
         track_instead(&d->track, l->scan->speaker, v->instead);
     }
     if (!v->drop)
-        ask(d, frame_of(l));
+        ask(d, frame_of(l), false);
 }
 
 /* The verdict on a reply is known: what goes before it or in its place? */
@@ -241,9 +267,13 @@ static int reply_head(struct dialog *d, nsec now)
 /* Find out which request a reply answers. Answers whether *m is what that left. */
 static bool reply_label(struct dialog *d, struct track_mark *m)
 {
-    bool lost = d->track.lost;
-    bool answers = track_reply(&d->track, frame_of(&d->lane[LANE_REPLIES]), m) == ANSWERS;
+    bool lost = d->track.lost, answers;
 
+    if (d->speaking) {
+        track_spoken(&d->track);
+        return true;
+    }
+    answers = track_reply(&d->track, frame_of(&d->lane[LANE_REPLIES]), m) == ANSWERS;
     note_lost(d, lost);
     return answers;
 }
@@ -266,13 +296,11 @@ static int frame_head(struct dialog *d, enum lane_id lane, nsec now)
     }
     if (!l->scan->begun) /* else part of it has left: no rule can have it any more */
         seats_judge(d, lane, now, frame, answers ? &mark : NULL);
-    if (l->scan->verdict.twice && frame)
-        l->scan->copy = calloc(1, sizeof *l->scan->copy); /* none: it goes out once */
     if (frame && lane == LANE_REQUESTS)
         request_head(d);
-    else if (frame)
-        return reply_head(d, now);
-    return 0;
+    if (l->scan->verdict.twice && frame)
+        l->scan->copy = calloc(1, sizeof *l->scan->copy); /* none: it goes out once */
+    return frame && lane == LANE_REPLIES ? reply_head(d, now) : 0;
 }
 
 /* What was held back of this frame goes before the rest of it. The copy outlives the
@@ -305,7 +333,7 @@ static int feed_opaque(struct dialog *d, enum lane_id lane, nsec now, const uint
         err = unhold(d, lane, now);
     if (err == 0)
         err = obey(d, lane, now, p, n);
-    return err ? err : frame_over(l, now);
+    return err ? err : frame_over(d, lane, now);
 }
 
 /* Can anybody have a say in the frame whose head is not yet known? */
@@ -339,7 +367,7 @@ static int feed_part(struct dialog *d, enum lane_id lane, nsec now, const uint8_
         err = obey(d, lane, now, p, part->len);
     if (part->last) {
         if (err == 0)
-            err = frame_over(l, now);
+            err = frame_over(d, lane, now);
         l->scan->begun = false;
         l->scan->verdict = VERDICT_PASS;
     }
@@ -362,7 +390,7 @@ static void frame_label(struct dialog *d, enum lane_id lane)
 
     frame_count(d, lane);
     if (lane == LANE_REQUESTS)
-        ask(d, frame_of(&d->lane[lane]));
+        ask(d, frame_of(&d->lane[lane]), false);
     else
         (void)reply_label(d, &mark);
 }
@@ -465,6 +493,7 @@ int dialog_feed(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
     int err;
 
     d->core->bytes[lane] += n;
+    d->lane[lane].bytes += n;
     err = feed(d, lane, now, p, n);
     if (err == 0 && lane == LANE_REQUESTS && d->track.odd > 0) {
         err = speak(d, now);

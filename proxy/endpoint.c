@@ -3,6 +3,9 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -45,6 +48,21 @@ size_t endpoint_unsent(const union endpoint *e)
     if (fd < 0 || ioctl(fd, SIOCOUTQ, &unsent) < 0 || unsent < 0)
         return 0;
     return (size_t)unsent;
+}
+
+void endpoint_facts(const union endpoint *e, struct endpoint_facts *out)
+{
+    struct tcp_info info = {0};
+    socklen_t n = sizeof info;
+    int fd = descriptor(e);
+
+    if (fd < 0 || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) < 0)
+        memset(&info, 0, sizeof info);
+    *out = (struct endpoint_facts){
+        .rtt_us = info.tcpi_rtt,
+        .retransmits = info.tcpi_total_retrans,
+        .unsent = (uint32_t)endpoint_unsent(e),
+    };
 }
 
 int endpoint_filter(union endpoint *e, const struct wire *w)

@@ -113,6 +113,8 @@ static bool close_number(struct resp *r, bool *last)
 
     if (r->negative && (r->num != 1 || r->elem == '|'))
         return false;
+    if (r->negative && r->dialect == RESP_REQUESTS && r->elem == '$')
+        return false; /* no argument is null */
     if (shape[(uint8_t)r->elem] == BULK && !r->negative) {
         open_word(r, r->num);
         r->skip = r->num;

@@ -1,0 +1,241 @@
+/* control_verbs.c -- what can be asked of a running proxy: the table, its functions. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control.h"
+#include "describe.h"
+#include "value.h"
+
+static const char *text_of(const json_t *args, const char *name)
+{
+    return json_string_value(json_object_get(args, name));
+}
+
+/* ---- looking ---- */
+
+static int run_help(struct proxy *p, const json_t *args, json_t **out, struct err *e)
+{
+    char usage[256], line[512];
+
+    (void)p, (void)args, (void)e;
+    *out = json_array();
+    for (const struct control_verb *v = control_verbs; v->words; v++) {
+        snprintf(line, sizeof line, "%-44s %s", control_usage(v, usage, sizeof usage),
+                 v->help);
+        json_array_append_new(*out, json_string(line));
+    }
+    return 0;
+}
+
+static int run_nodes(struct proxy *p, const json_t *args, json_t **out, struct err *e)
+{
+    (void)args, (void)e;
+    *out = describe_nodes(p);
+    return 0;
+}
+
+static int run_links(struct proxy *p, const json_t *args, json_t **out, struct err *e)
+{
+    (void)args, (void)e;
+    *out = describe_links(p);
+    return 0;
+}
+
+static int run_sessions(struct proxy *p, const json_t *args, json_t **out, struct err *e)
+{
+    (void)args, (void)e;
+    *out = describe_sessions(p);
+    return 0;
+}
+
+static int run_info(struct proxy *p, const json_t *args, json_t **out, struct err *e)
+{
+    (void)args, (void)e;
+    *out = describe_stats(p);
+    return 0;
+}
+
+static int run_status(struct proxy *p, const json_t *args, json_t **out, struct err *e)
+{
+    (void)args, (void)e;
+    *out = json_pack("{s:o, s:o, s:o, s:o}", "nodes", describe_nodes(p), "links",
+                     describe_links(p), "rules", describe_rules(p), "info",
+                     describe_stats(p));
+    return 0;
+}
+
+static int run_session_kill(struct proxy *p, const json_t *args, json_t **out,
+                            struct err *e)
+{
+    const char *how = text_of(args, "how");
+    uint64_t id;
+
+    (void)out;
+    if (value_count(text_of(args, "id"), &id, e) < 0)
+        return -EINVAL;
+    if (how && strcmp(how, "reset") != 0 && strcmp(how, "close") != 0)
+        return err_set(e, -EINVAL, "how is reset or close, not '%.20s'", how);
+    if (proxy_session_end(p, id, how && how[0] == 'c' ? CLOSE_FIN : CLOSE_RST) == 0)
+        return 0;
+    return err_set(e, -ENOENT, "there is no session %llu", (unsigned long long)id);
+}
+
+/* ---- rules ---- */
+
+static int run_rules(struct proxy *p, const json_t *args, json_t **out, struct err *e)
+{
+    (void)args, (void)e;
+    *out = describe_rules(p);
+    return 0;
+}
+
+/* Sentences, to be fed back as they are. */
+static int run_rule_list(struct proxy *p, const json_t *args, json_t **out, struct err *e)
+{
+    const struct plan *plan = proxy_plan(p);
+    char text[RULE_TEXT_MAX];
+
+    (void)args, (void)e;
+    *out = json_array();
+    for (size_t i = 0; i < plan->n; i++)
+        json_array_append_new(
+            *out, json_string(rule_print(plan->entry[i].rule, text, sizeof text)));
+    return 0;
+}
+
+static int run_rule_add(struct proxy *p, const json_t *args, json_t **out, struct err *e)
+{
+    int err = proxy_rule_add(p, text_of(args, "rule"), e);
+
+    if (err == 0)
+        *out = describe_rule(&proxy_plan(p)->entry[proxy_plan(p)->n - 1]);
+    return err;
+}
+
+static int run_rule_del(struct proxy *p, const json_t *args, json_t **out, struct err *e)
+{
+    size_t had = proxy_plan(p)->n;
+    int err = proxy_rule_del(p, text_of(args, "name"), e);
+
+    if (err == 0)
+        *out = json_integer((json_int_t)(had - proxy_plan(p)->n));
+    return err;
+}
+
+static int run_rule_clear(struct proxy *p, const json_t *args, json_t **out,
+                          struct err *e)
+{
+    size_t had = proxy_plan(p)->n;
+
+    (void)args, (void)e;
+    proxy_rule_clear(p);
+    *out = json_integer((json_int_t)had);
+    return 0;
+}
+
+/* ---- partitions ---- */
+
+static int read_how(const json_t *args, struct shape *s, struct err *e)
+{
+    const char *how = text_of(args, "how");
+
+    for (int i = 0; how && shape_hows[i]; i++)
+        if (strcmp(how, shape_hows[i]) == 0) {
+            s->how = (enum shape_how)i;
+            return 0;
+        }
+    if (how == NULL)
+        return 0;
+    err_set(e, -EINVAL, "how cannot be '%.20s'", how);
+    err_hint(e, "hang, blackhole, reset or refuse");
+    return -EINVAL;
+}
+
+static int shape(struct proxy *p, enum shape_kind kind, const char *of,
+                 const json_t *args, json_t **out, struct err *e)
+{
+    struct shape s = SHAPE_INIT;
+    const char *life = text_of(args, "for");
+    char name[RULE_NAME_MAX];
+    int err = read_how(args, &s, e);
+
+    s.kind = kind;
+    s.of = of;
+    s.name = text_of(args, "name");
+    s.one_way = json_is_true(json_object_get(args, "one-way"));
+    if (err == 0 && life)
+        err = value_time(life, &s.life, e);
+    if (err == 0)
+        err = proxy_cut(p, &s, name, e);
+    if (err == 0)
+        *out = json_pack("{s:s}", "name", name);
+    return err;
+}
+
+static int run_cut(struct proxy *p, const json_t *args, json_t **out, struct err *e)
+{
+    char of[512];
+
+    snprintf(of, sizeof of, "%s %s", text_of(args, "a"), text_of(args, "b"));
+    return shape(p, SHAPE_CUT, of, args, out, e);
+}
+
+static int run_isolate(struct proxy *p, const json_t *args, json_t **out, struct err *e)
+{
+    return shape(p, SHAPE_ISOLATE, text_of(args, "who"), args, out, e);
+}
+
+static int run_split(struct proxy *p, const json_t *args, json_t **out, struct err *e)
+{
+    return shape(p, SHAPE_SPLIT, text_of(args, "groups"), args, out, e);
+}
+
+static int run_ring(struct proxy *p, const json_t *args, json_t **out, struct err *e)
+{
+    const char *who = text_of(args, "who");
+
+    return shape(p, SHAPE_RING, who ? who : "", args, out, e);
+}
+
+static int run_bridge(struct proxy *p, const json_t *args, json_t **out, struct err *e)
+{
+    return shape(p, SHAPE_BRIDGE, text_of(args, "who"), args, out, e);
+}
+
+static int run_heal(struct proxy *p, const json_t *args, json_t **out, struct err *e)
+{
+    (void)out;
+    return proxy_heal(p, text_of(args, "name"), e);
+}
+
+#define HOW "how= for= name= one-way?"
+
+const struct control_verb control_verbs[] = {
+    {"HELP", "", NULL, "this list", run_help},
+    {"STATUS", "", "GET /status", "nodes, links, rules and counters at once", run_status},
+    {"NODES", "", "GET /nodes", "the nodes and what they are now", run_nodes},
+    {"LINKS", "", "GET /links", "who has dialed whom", run_links},
+    {"SESSIONS", "", "GET /sessions", "live connections", run_sessions},
+    {"SESSION KILL", "id how=", "DELETE /sessions/{id}", "reset (or close) one",
+     run_session_kill},
+    {"INFO", "", "GET /info", "counters", run_info},
+    {"RULES", "", "GET /rules", "the rules in force, and how often they acted",
+     run_rules},
+    {"RULE LIST", "", "GET /plan", "the same as sentences, to be fed back",
+     run_rule_list},
+    {"RULE ADD", "rule...", "POST /rules", "put a rule in force", run_rule_add},
+    {"RULE DEL", "name", "DELETE /rules/{name}", "take rules out, by name or glob",
+     run_rule_del},
+    {"RULE CLEAR", "", "DELETE /rules", "take all rules out", run_rule_clear},
+    {"CUT", "a b " HOW, "POST /cut", "cut two parties off from one another", run_cut},
+    {"ISOLATE", "who " HOW, "POST /isolate", "cut one off from everybody", run_isolate},
+    {"SPLIT", "groups " HOW, "POST /split", "groups a,b/c,d from one another", run_split},
+    {"RING", "[who] " HOW, "POST /ring", "each sees a majority, no two the same",
+     run_ring},
+    {"BRIDGE", "who " HOW, "POST /bridge", "two halves with one node between",
+     run_bridge},
+    {"HEAL", "[name]", "POST /heal", "end a partition, or all", run_heal},
+    {0},
+};

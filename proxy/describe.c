@@ -1,0 +1,227 @@
+/* describe.c -- see describe.h. */
+#include "describe.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "session_parts.h"
+
+static const char *const kinds[] = {"redis", "sentinel", "client"};
+static const char *const lanes[] = {"requests", "replies", "both"};
+
+static json_t *integer(uint64_t n)
+{
+    return json_integer((json_int_t)n);
+}
+
+static const char *role_of_node(const struct party *p)
+{
+    if (p->kind != PARTY_REDIS)
+        return kinds[p->kind];
+    return p->replica ? "replica" : "master";
+}
+
+static uint64_t live_sessions(const struct proxy *p, const struct node *n)
+{
+    uint64_t live = 0;
+
+    for (size_t i = 0; i < p->nodes + p->clients; i++)
+        live += n->link[i].live;
+    return live;
+}
+
+json_t *describe_nodes(const struct proxy *p)
+{
+    json_t *all = json_array();
+
+    for (size_t i = 0; i < p->nodes; i++) {
+        const struct node *n = &p->node[i];
+        char listen[ADDR_TEXT_MAX], upstream[ADDR_TEXT_MAX];
+
+        addr_print_sockaddr((const struct sockaddr *)&n->listener.at, listen,
+                            sizeof listen);
+        addr_print(&n->upstream, upstream, sizeof upstream);
+        json_array_append_new(
+            all,
+            json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:o}", "name", n->party.name,
+                      "kind", kinds[n->party.kind], "role", role_of_node(&n->party),
+                      "listen", listen, "upstream", upstream, "listening",
+                      n->listener.fd >= 0, "sessions", integer(live_sessions(p, n))));
+    }
+    return all;
+}
+
+/* The rules that are about a link, by name. */
+static json_t *rules_of(const struct proxy *p, const struct link *l)
+{
+    json_t *names = json_array();
+
+    for (size_t i = 0; i < p->plan->n; i++)
+        if (match_link(p->plan->entry[i].rule, l->from, l->to))
+            json_array_append_new(names, json_string(p->plan->entry[i].rule->name));
+    return names;
+}
+
+json_t *describe_links(const struct proxy *p)
+{
+    json_t *all = json_array();
+
+    for (size_t i = 0; i < p->nodes; i++)
+        for (size_t who = 0; who < p->nodes + p->clients; who++) {
+            const struct link *l = &p->node[i].link[who];
+
+            if (l->sessions == 0)
+                continue;
+            json_array_append_new(
+                all, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "from", l->from->name,
+                               "to", l->to->name, "sessions", integer(l->live), "ever",
+                               integer(l->sessions), "replicating",
+                               integer(l->replicating), "rules", rules_of(p, l)));
+        }
+    return all;
+}
+
+static json_t *describe_lane(const struct session *s, enum lane_id lane)
+{
+    const struct lane *l = &s->dialog.lane[lane];
+
+    return json_pack("{s:o, s:o, s:o, s:b, s:b, s:i}", "bytes", integer(l->bytes),
+                     "frames", integer(l->frames), "held", integer(l->queue.held),
+                     "opaque", l->opaque, "paused", s->flow[lane].paused, "rules",
+                     (int)l->seats);
+}
+
+static json_t *describe_socket(const struct session *s, int side)
+{
+    struct endpoint_facts f = {0};
+
+    if (side == DIALED && !s->connected)
+        return json_null();
+    endpoint_facts(&s->side[side], &f);
+    return json_pack("{s:i, s:i, s:i}", "rtt_us", (int)f.rtt_us, "retransmits",
+                     (int)f.retransmits, "unsent", (int)f.unsent);
+}
+
+static json_t *describe_session(const struct session *s, nsec now)
+{
+    const struct track *t = &s->dialog.track;
+
+    return json_pack(
+        "{s:o, s:s, s:s, s:o, s:s, s:i, s:s?, s:b, s:b, s:f, s:o, s:o, s:o, s:o}", "id",
+        integer(s->id), "from", s->link->from->name, "to", s->link->to->name, "session",
+        integer(s->dialog.ordinal), "role", role_names[t->role], "resp", t->resp,
+        "client_name", t->name, "connected", s->connected, "pairing_lost", t->lost, "age",
+        (double)(now - s->opened) / 1e9, "requests", describe_lane(s, LANE_REQUESTS),
+        "replies", describe_lane(s, LANE_REPLIES), "dialer", describe_socket(s, DIALER),
+        "dialed", describe_socket(s, DIALED));
+}
+
+int proxy_session_end(struct proxy *p, uint64_t id, enum close_how how)
+{
+    for (struct session *s = p->sessions; s; s = s->next)
+        if (s->id == id && !s->closing) {
+            session_close(s, how);
+            return 0;
+        }
+    return -ENOENT;
+}
+
+json_t *describe_sessions(const struct proxy *p)
+{
+    json_t *list = json_array();
+    nsec now = uv_hrtime();
+    size_t n = 0;
+
+    for (const struct session *s = p->sessions; s && n < DESCRIBE_SESSIONS; s = s->next)
+        if (!s->closing) {
+            json_array_append_new(list, describe_session(s, now));
+            n++;
+        }
+    return json_pack("{s:o, s:o}", "total", integer(p->stats.sessions), "sessions", list);
+}
+
+json_t *describe_rule(const struct plan_entry *e)
+{
+    char text[RULE_TEXT_MAX];
+    nsec now = uv_hrtime();
+    json_t *left = json_null();
+
+    if (e->until != NSEC_NEVER)
+        left = json_real(e->until > now ? (double)(e->until - now) / 1e9 : 0);
+    return json_pack("{s:s, s:s, s:s, s:o, s:b, s:o}", "name", e->rule->name, "rule",
+                     rule_print(e->rule, text, sizeof text), "fault",
+                     e->rule->fault->name, "fired", integer(e->rule->fired), "in_force",
+                     rule_in_force(e->rule), "seconds_left", left);
+}
+
+json_t *describe_rules(const struct proxy *p)
+{
+    json_t *all = json_array();
+
+    for (size_t i = 0; i < p->plan->n; i++)
+        json_array_append_new(all, describe_rule(&p->plan->entry[i]));
+    return all;
+}
+
+static struct proxy_stats stats_of(const struct proxy *p)
+{
+    struct proxy_stats s;
+
+    proxy_stats(p, &s);
+    return s;
+}
+
+json_t *describe_stats(const struct proxy *p)
+{
+    struct proxy_stats s = stats_of(p);
+    const struct {
+        const char *name;
+        uint64_t n;
+    } counts[] = {
+        {"sessions", s.sessions},
+        {"accepted", s.accepted},
+        {"refused", s.refused},
+        {"bytes_requests", s.bytes[LANE_REQUESTS]},
+        {"bytes_replies", s.bytes[LANE_REPLIES]},
+        {"frames_requests", s.frames[LANE_REQUESTS]},
+        {"frames_replies", s.frames[LANE_REPLIES]},
+        {"held", s.held},
+        {"held_max", s.held_max},
+        {"paused", s.paused},
+        {"opaque", s.opaque},
+        {"pairing_lost", s.pairing_lost},
+        {"decisions", s.decisions},
+        {"rules", p->plan->n},
+        {"seed", p->core.seed},
+    };
+    json_t *o = json_object();
+
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        json_object_set_new(o, counts[i].name, integer(counts[i].n));
+    json_object_set_new(o, "paused_seconds", json_real((double)s.paused_time / 1e9));
+    return o;
+}
+
+json_t *describe_event(const struct proxy_event *ev)
+{
+    json_t *o = json_pack("{s:s, s:f}", "event", proxy_event_names[ev->kind], "t",
+                          (double)ev->now / 1e9);
+
+    if (ev->rule)
+        json_object_set_new(o, "rule", json_string(ev->rule->name));
+    if (ev->from)
+        json_object_set_new(o, "from", json_string(ev->from));
+    if (ev->to)
+        json_object_set_new(o, "to", json_string(ev->to));
+    if (ev->session) {
+        json_object_set_new(o, "session", integer(ev->session));
+        json_object_set_new(o, "role", json_string(role_names[ev->role]));
+    }
+    if (ev->kind == EVENT_RULE_FIRED) {
+        json_object_set_new(o, "lane", json_string(lanes[ev->lane]));
+        json_object_set_new(o, "frame", integer(ev->frame));
+    }
+    return o;
+}
