@@ -10,12 +10,13 @@
 
 #include "cli.h"
 #include "commands.h"
-#include "console.h"
 #include "log.h"
 #include "proxy.h"
+#include "surfaces.h"
 
 struct flags {
-    const char *config, *journal, *when_down, *log, *console;
+    const char *config, *journal, *when_down, *log;
+    struct surface_flags surface;
     struct texts listen, upstream, rule;
     uint64_t seed, lane, total, sessions;
     nsec connect, drain;
@@ -26,7 +27,7 @@ struct run {
     uv_loop_t loop;
     uv_signal_t sig[3]; /* SIGINT, SIGTERM, SIGUSR1 */
     struct proxy *proxy;
-    struct console *console; /* NULL = none */
+    struct surfaces surfaces;
     nsec drain;
     bool stopping;
 };
@@ -60,8 +61,12 @@ static const struct opt opts[] = {
      "memory of all sessions together"},
     {"sessions", 0, OPT_COUNT, &flags.sessions, "N",
      "accept no more than so many at once"},
-    {"console", 0, OPT_TEXT, &flags.console, "ADDR|off",
+    {"console", 0, OPT_TEXT, &flags.surface.console, "ADDR|off",
      "take commands from redis-cli here (127.0.0.1:8475)"},
+    {"api", 0, OPT_TEXT, &flags.surface.api, "ADDR|off",
+     "and over HTTP here (127.0.0.1:8474)"},
+    {"api-token-file", 0, OPT_TEXT, &flags.surface.token_file, "FILE",
+     "let only those use the API who know the token in it"},
     {"log-level", 0, OPT_TEXT, &flags.log, "LEVEL", "error, warn, info or debug"},
     {0},
 };
@@ -180,9 +185,7 @@ static void stop(struct run *r, const char *why, nsec drain)
     drain = r->stopping ? 0 : drain;
     log_info("stop", "reason=%s drain=%.3fs", why, (double)drain / 1e9);
     log_stats(r->proxy);
-    if (r->console)
-        console_close(r->console, NULL, NULL);
-    r->console = NULL;
+    surfaces_close(&r->surfaces);
     proxy_close(r->proxy, drain, on_done, r);
     r->stopping = true;
 }
@@ -207,31 +210,6 @@ static void on_shutdown(void *arg)
         stop(r, "SHUTDOWN", r->drain);
 }
 
-/* An address that was asked for must be had; the standard one is only for the first
- * proxy of a machine. */
-static int open_console(struct run *r, struct err *e)
-{
-    const char *asked = flags.console;
-    struct addr at;
-    char text[ADDR_TEXT_MAX];
-    int err;
-
-    if (asked && strcmp(asked, "off") == 0)
-        return 0;
-    err = addr_parse(asked ? asked : CONSOLE_STANDARD, &at, e);
-    if (err == 0 && at.kind != ADDR_IP)
-        err = err_set(e, -EINVAL, "--console needs an address, not '%.60s'", asked);
-    if (err == 0)
-        err = console_open(&r->loop, &at, r->proxy, on_shutdown, r, &r->console, e);
-    if (err && !asked) {
-        log_warn("console", "state=off reason=\"%s\"", e->text);
-        return 0;
-    }
-    if (err == 0 && console_address(r->console, &at) == 0)
-        log_info("console", "address=%s", addr_print(&at, text, sizeof text));
-    return err;
-}
-
 static int serve(const struct config *c, struct err *e)
 {
     static const int signals[3] = {SIGINT, SIGTERM, SIGUSR1};
@@ -246,8 +224,12 @@ static int serve(const struct config *c, struct err *e)
         r.sig[i].data = &r;
         (void)uv_signal_start(&r.sig[i], on_signal, signals[i]);
     }
-    if (err == 0 && (err = open_console(&r, e)) < 0)
+    r.surfaces = (struct surfaces){.on_shutdown = on_shutdown, .arg = &r};
+    if (err == 0 &&
+        (err = surfaces_open(&r.surfaces, &flags.surface, &r.loop, r.proxy, e)) < 0) {
+        surfaces_close(&r.surfaces);
         proxy_close(r.proxy, 0, on_done, &r);
+    }
     if (err == 0)
         log_info("ready", "nodes=%zu rules=%zu seed=%" PRIu64, c->nnodes, c->nrules,
                  c->seed);

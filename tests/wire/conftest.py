@@ -206,8 +206,9 @@ class Sunder:
         def limit():
             for what, value in (limits or {}).items():
                 resource.setrlimit(what, value)
-        if "--console" not in argv:
-            argv = [*argv, "--console", "off"]
+        for surface in ("--console", "--api"):
+            if surface not in argv:
+                argv = [*argv, surface, "off"]
         self.argv, self.log = [SUNDER, "proxy", *argv], []
         self.news = threading.Condition()
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with

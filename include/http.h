@@ -1,0 +1,30 @@
+/* http.h -- the control of a running proxy over HTTP, JSON in and out.
+ *
+ * Routes, parameters and functions are those of control.h; beside them /healthz, /readyz
+ * and /metrics. Bound to loopback unless asked otherwise, and then only with a token. A
+ * Host header that is neither an address nor localhost is refused: a page that a browser
+ * loaded from elsewhere must not reach the API by a name of its own (DNS rebinding).
+ */
+#ifndef HTTP_H
+#define HTTP_H
+
+#include "proxy.h"
+
+#define HTTP_STANDARD    "127.0.0.1:8474"
+#define HTTP_BODY        ((size_t)1 << 20) /* a longer body is refused */
+#define HTTP_CONNECTIONS 256
+
+struct http;
+
+/* token: what "Authorization: Bearer" must say, or NULL for none, which is refused
+ * (-EINVAL) for an address that is not loopback. 0, or a negative errno and *e. */
+int http_open(uv_loop_t *loop, const struct addr *at, const char *token, struct proxy *p,
+              struct http **out, struct err *e) MUST_CHECK;
+
+/* Asynchronous; done(arg) is called when nothing of it is left on the loop. Close it
+ * before the proxy. */
+void http_close(struct http *h, void (*done)(void *arg), void *arg);
+
+int http_address(const struct http *h, struct addr *out);
+
+#endif

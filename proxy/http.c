@@ -1,0 +1,470 @@
+/* http.c -- see http.h. libmicrohttpd on our loop: its epoll descriptor is polled, and it
+ * runs when there is something for it to do. A request is read whole, its arguments are
+ * gathered from path, query and body, and its verb is run.
+ */
+#include "http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "control.h"
+#include "log.h"
+#include "metrics.h"
+
+#define IDLE_SECONDS 30
+
+struct http {
+    struct MHD_Daemon *daemon;
+    struct proxy *proxy;
+    char *token;
+    uv_poll_t poll;
+    uv_timer_t timer; /* for what the daemon wants to do by itself */
+    unsigned open;
+    void (*done)(void *arg);
+    void *arg;
+};
+
+struct request {
+    char *body;
+    size_t n;
+    bool too_long;
+};
+
+typedef struct MHD_Connection connection;
+
+/* ---- answers ---- */
+
+static enum MHD_Result reply(connection *c, unsigned status, const char *type, char *text,
+                             size_t n)
+{
+    struct MHD_Response *r = MHD_create_response_from_buffer(n, text,
+                                                             MHD_RESPMEM_MUST_FREE);
+    enum MHD_Result done;
+
+    if (r == NULL) {
+        free(text);
+        return MHD_NO;
+    }
+    (void)MHD_add_response_header(r, "Content-Type", type);
+    (void)MHD_add_response_header(r, "Sunder-Version", SUNDER_VERSION);
+    done = MHD_queue_response(c, status, r);
+    MHD_destroy_response(r);
+    return done;
+}
+
+static enum MHD_Result reply_text(connection *c, unsigned status, const char *text)
+{
+    char *copy = strdup(text);
+
+    return copy ? reply(c, status, "text/plain; charset=utf-8", copy, strlen(copy))
+                : MHD_NO;
+}
+
+static enum MHD_Result reply_json(connection *c, unsigned status, const json_t *v)
+{
+    char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+
+    return text ? reply(c, status, "application/json", text, strlen(text)) : MHD_NO;
+}
+
+static enum MHD_Result reply_error(connection *c, unsigned status, const struct err *e)
+{
+    json_t *o = json_pack("{s:s, s:i}", "error", e->text, "status", (int)status);
+    enum MHD_Result done;
+
+    if (o && e->hint[0])
+        json_object_set_new(o, "hint", json_string(e->hint));
+    if (o && e->column)
+        json_object_set_new(o, "column", json_integer((json_int_t)e->column));
+    done = o ? reply_json(c, status, o) : MHD_NO;
+    json_decref(o);
+    return done;
+}
+
+static enum MHD_Result refuse(connection *c, unsigned status, const char *text)
+{
+    struct err e = {0};
+
+    err_set(&e, -EINVAL, "%s", text);
+    return reply_error(c, status, &e);
+}
+
+static unsigned status_of(int err)
+{
+    switch (err) {
+    case -ENOENT: return MHD_HTTP_NOT_FOUND;
+    case -EEXIST: return MHD_HTTP_CONFLICT;
+    case -EINVAL:
+    case -E2BIG:
+    case -ENOSPC: return MHD_HTTP_BAD_REQUEST;
+    default: return MHD_HTTP_INTERNAL_SERVER_ERROR;
+    }
+}
+
+/* ---- may this caller ask at all? ---- */
+
+/* An address or localhost, with or without a port. */
+static bool is_own_name(const char *host)
+{
+    char name[256];
+    unsigned char in[sizeof(struct in6_addr)];
+    size_t n = host[0] == '[' ? strcspn(host, "]") : strcspn(host, ":");
+
+    if (n == 0 || n >= sizeof name)
+        return false;
+    memcpy(name, host + (host[0] == '['), n - (host[0] == '['));
+    name[n - (host[0] == '[')] = '\0';
+    return strcasecmp(name, "localhost") == 0 || inet_pton(AF_INET, name, in) == 1 ||
+           inet_pton(AF_INET6, name, in) == 1;
+}
+
+/* Takes the same time wherever the difference is. */
+static bool same_secret(const char *a, const char *b)
+{
+    size_t n = strlen(a);
+    unsigned char differs = (unsigned char)(n != strlen(b));
+
+    for (size_t i = 0; !differs && i < n; i++)
+        differs |= (unsigned char)(a[i] ^ b[i]);
+    return !differs;
+}
+
+static bool may_ask(const struct http *h, connection *c)
+{
+    const char *host = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Host");
+    const char *auth = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Authorization");
+
+    if (h->token)
+        return auth && strncasecmp(auth, "Bearer ", 7) == 0 &&
+               same_secret(h->token, auth + 7);
+    return host == NULL || is_own_name(host);
+}
+
+/* ---- arguments ---- */
+
+static enum MHD_Result take_query(void *arg, enum MHD_ValueKind kind, const char *key,
+                                  const char *value)
+{
+    (void)kind;
+    if (value == NULL) /* a flag */
+        (void)json_object_set_new(arg, key, json_true());
+    else
+        (void)json_object_set_new(arg, key, json_string(value));
+    return MHD_YES;
+}
+
+/* The rest parameter of a verb: what a body that is no JSON is taken for. */
+static bool rest_param(const struct control_verb *v, char *name, size_t size)
+{
+    const char *dots = strstr(v->params, "..."), *from = dots;
+
+    while (from && from > v->params && from[-1] != ' ')
+        from--;
+    if (dots == NULL || (size_t)(dots - from) >= size)
+        return false;
+    memcpy(name, from, (size_t)(dots - from));
+    name[dots - from] = '\0';
+    return true;
+}
+
+static int take_body(const struct control_verb *v, const struct request *q, json_t *args,
+                     struct err *e)
+{
+    size_t blank = strspn(q->n ? q->body : "", " \t\r\n");
+    json_error_t why;
+    json_t *o;
+    char name[32];
+
+    if (blank == q->n)
+        return 0;
+    if (q->body[blank] != '{' && rest_param(v, name, sizeof name)) {
+        size_t n = q->n;
+
+        while (n > blank && strchr(" \t\r\n", q->body[n - 1]))
+            n--;
+        if (json_object_set_new(args, name, json_stringn(q->body + blank, n - blank)) < 0)
+            return err_set(e, -EINVAL, "the body is no UTF-8");
+        return 0;
+    }
+    o = json_loadb(q->body, q->n, 0, &why);
+    if (o == NULL || !json_is_object(o)) {
+        json_decref(o);
+        err_set(e, -EINVAL, "the body is no JSON object: %.120s", o ? "" : why.text);
+        return -EINVAL;
+    }
+    (void)json_object_update(args, o);
+    json_decref(o);
+    return 0;
+}
+
+/* Numbers become the text they are written as, for the verbs. */
+static void numbers_to_text(json_t *args)
+{
+    const char *key;
+    json_t *value;
+    void *next;
+
+    json_object_foreach_safe(args, next, key, value)
+    {
+        char text[32];
+
+        if (!json_is_integer(value))
+            continue;
+        snprintf(text, sizeof text, "%lld", (long long)json_integer_value(value));
+        (void)json_object_set_new(args, key, json_string(text));
+    }
+}
+
+/* ---- requests ---- */
+
+static enum MHD_Result run(struct http *h, connection *c, const struct control_verb *v,
+                           const struct request *q, json_t *args)
+{
+    struct err e = {0};
+    json_t *out = NULL;
+    int err = take_body(v, q, args, &e);
+    enum MHD_Result done;
+
+    if (err == 0) {
+        numbers_to_text(args);
+        err = control_check(v, args, &e);
+    }
+    if (err == 0)
+        err = v->run(h->proxy, args, &out, &e);
+    if (err)
+        done = reply_error(c, status_of(err), &e);
+    else if (out == NULL)
+        done = reply(c, MHD_HTTP_NO_CONTENT, "application/json", strdup(""), 0);
+    else
+        done = reply_json(
+            c, strcmp(v->route, "POST /rules") == 0 ? MHD_HTTP_CREATED : MHD_HTTP_OK,
+            out);
+    json_decref(out);
+    return done;
+}
+
+static enum MHD_Result metrics(struct http *h, connection *c)
+{
+    struct answer a = {.resp = 2};
+
+    metrics_write(h->proxy, &a);
+    if (a.failed) {
+        answer_release(&a);
+        return MHD_NO;
+    }
+    return reply(c, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", a.p, a.n);
+}
+
+static enum MHD_Result serve(struct http *h, connection *c, const char *method,
+                             const char *path, const struct request *q)
+{
+    const struct control_verb *v;
+    json_t *args;
+    bool known;
+    enum MHD_Result done;
+
+    if (strcmp(path, "/healthz") == 0 || strcmp(path, "/readyz") == 0)
+        return reply_text(c, MHD_HTTP_OK, "ok\n");
+    if (!may_ask(h, c))
+        return refuse(c, h->token ? MHD_HTTP_UNAUTHORIZED : MHD_HTTP_FORBIDDEN,
+                      h->token ? "a bearer token is needed"
+                               : "the Host header names another machine");
+    if (q->too_long)
+        return refuse(c, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too long");
+    if (strcmp(path, "/metrics") == 0)
+        return metrics(h, c);
+    args = json_object();
+    (void)MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, take_query, args);
+    v = control_route(method, path, args, &known);
+    if (v)
+        done = run(h, c, v, q, args);
+    else
+        done = refuse(c, known ? MHD_HTTP_METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND,
+                      known ? "this path has no such method" : "there is no such path");
+    json_decref(args);
+    return done;
+}
+
+static void take_upload(struct request *q, const char *p, size_t n)
+{
+    char *body = q->too_long || q->n + n > HTTP_BODY ? NULL
+                                                     : realloc(q->body, q->n + n + 1);
+
+    if (body == NULL) {
+        q->too_long = true;
+        return;
+    }
+    memcpy(body + q->n, p, n);
+    q->body = body;
+    q->n += n;
+    q->body[q->n] = '\0';
+}
+
+static enum MHD_Result on_request(void *arg, connection *c, const char *path,
+                                  const char *method, const char *version,
+                                  const char *upload, size_t *n, void **state)
+{
+    struct request *q = *state;
+
+    (void)version;
+    if (q == NULL) {
+        *state = calloc(1, sizeof *q);
+        return *state ? MHD_YES : MHD_NO;
+    }
+    if (*n > 0) {
+        take_upload(q, upload, *n);
+        *n = 0;
+        return MHD_YES;
+    }
+    return serve(arg, c, method, path, q);
+}
+
+static void on_completed(void *arg, connection *c, void **state,
+                         enum MHD_RequestTerminationCode how)
+{
+    struct request *q = *state;
+
+    (void)arg, (void)c, (void)how;
+    if (q)
+        free(q->body);
+    free(q);
+    *state = NULL;
+}
+
+/* ---- the loop ---- */
+
+static void turn(struct http *h);
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+    (void)status, (void)events;
+    turn(poll->data);
+}
+
+static void on_timer(uv_timer_t *t)
+{
+    turn(t->data);
+}
+
+static void turn(struct http *h)
+{
+    MHD_UNSIGNED_LONG_LONG ms;
+
+    (void)MHD_run(h->daemon);
+    if (MHD_get_timeout(h->daemon, &ms) == MHD_YES)
+        (void)uv_timer_start(&h->timer, on_timer, ms, 0);
+    else
+        (void)uv_timer_stop(&h->timer);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct http *h = handle->data;
+    void (*done)(void *) = h->done;
+    void *arg = h->arg;
+
+    if (--h->open > 0)
+        return;
+    MHD_stop_daemon(h->daemon);
+    free(h->token);
+    free(h);
+    if (done)
+        done(arg);
+}
+
+static bool is_loopback(const struct sockaddr *sa)
+{
+    static const char *const ranges[] = {"127.0.0.0/8", "::1"};
+    struct addr_range r;
+
+    for (size_t i = 0; i < 2; i++)
+        if (addr_range_parse(ranges[i], &r, NULL) == 0 && addr_range_has(&r, sa))
+            return true;
+    return false;
+}
+
+static struct MHD_Daemon *start(struct http *h, struct sockaddr_storage *sa)
+{
+    unsigned flags = MHD_USE_EPOLL | (sa->ss_family == AF_INET6 ? MHD_USE_IPv6 : 0);
+
+    return MHD_start_daemon(flags, 0, NULL, NULL, on_request, h, MHD_OPTION_SOCK_ADDR, sa,
+                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS,
+                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
+                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+                            MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+}
+
+static int attach(struct http *h, uv_loop_t *loop)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon,
+                                                           MHD_DAEMON_INFO_EPOLL_FD);
+    int err = info ? uv_poll_init(loop, &h->poll, info->epoll_fd) : -ENOTSUP;
+
+    if (err)
+        return err;
+    (void)uv_timer_init(loop, &h->timer);
+    h->poll.data = h->timer.data = h;
+    h->open = 2;
+    return uv_poll_start(&h->poll, UV_READABLE, on_ready);
+}
+
+int http_open(uv_loop_t *loop, const struct addr *at, const char *token, struct proxy *p,
+              struct http **out, struct err *e)
+{
+    struct sockaddr_storage sa;
+    char text[ADDR_TEXT_MAX];
+    struct http *h;
+    int err;
+
+    (void)addr_sockaddr(at, &sa);
+    if (!token && !is_loopback((struct sockaddr *)&sa)) {
+        err_set(e, -EINVAL, "the API on %s would be open to everybody",
+                addr_print(at, text, sizeof text));
+        err_hint(e, "--api-token-file FILE asks callers for the token in it");
+        return -EINVAL;
+    }
+    if ((h = calloc(1, sizeof *h)) == NULL)
+        return err_set(e, -ENOMEM, "out of memory");
+    *h = (struct http){.proxy = p, .token = token ? strdup(token) : NULL};
+    h->daemon = start(h, &sa);
+    err = h->daemon ? attach(h, loop) : errno ? -errno : -EIO;
+    if (err == 0) {
+        turn(h);
+        *out = h;
+        return 0;
+    }
+    if (h->daemon)
+        MHD_stop_daemon(h->daemon);
+    free(h->token);
+    free(h);
+    err_set(e, err, "cannot open the API on %s: %s", addr_print(at, text, sizeof text),
+            strerror(-err));
+    err_hint(e, "--api ADDR names another, --api off opens none");
+    return err;
+}
+
+void http_close(struct http *h, void (*done)(void *arg), void *arg)
+{
+    h->done = done;
+    h->arg = arg;
+    uv_close((uv_handle_t *)&h->poll, on_closed);
+    uv_close((uv_handle_t *)&h->timer, on_closed);
+}
+
+int http_address(const struct http *h, struct addr *out)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon,
+                                                           MHD_DAEMON_INFO_LISTEN_FD);
+    struct sockaddr_storage sa;
+    socklen_t n = sizeof sa;
+    char text[ADDR_TEXT_MAX];
+
+    if (info == NULL || getsockname(info->listen_fd, (struct sockaddr *)&sa, &n) < 0)
+        return -errno;
+    return addr_parse(addr_print_sockaddr((struct sockaddr *)&sa, text, sizeof text), out,
+                      NULL);
+}

@@ -1,0 +1,105 @@
+/* surfaces.c -- see surfaces.h. */
+#include "surfaces.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "console.h"
+#include "http.h"
+#include "log.h"
+
+#define TOKEN_MAX 256
+
+static bool is_off(const char *asked)
+{
+    return asked && strcmp(asked, "off") == 0;
+}
+
+static int read_address(const char *asked, const char *standard, struct addr *at,
+                        struct err *e)
+{
+    int err = addr_parse(asked ? asked : standard, at, e);
+
+    if (err == 0 && at->kind != ADDR_IP)
+        err = err_set(e, -EINVAL, "'%.60s' is not an address to listen on", asked);
+    return err;
+}
+
+/* An address that was asked for must be had; the standard one is only for the first
+ * proxy of a machine. */
+static int settle(const char *what, const char *asked, int err, const struct err *e)
+{
+    if (err == 0 || asked)
+        return err;
+    log_warn(what, "state=off reason=\"%s\"", e->text);
+    return 0;
+}
+
+static int open_console(struct surfaces *s, const char *asked, uv_loop_t *loop,
+                        struct proxy *p, struct err *e)
+{
+    struct addr at;
+    char text[ADDR_TEXT_MAX];
+    int err = read_address(asked, CONSOLE_STANDARD, &at, e);
+
+    if (err == 0)
+        err = console_open(loop, &at, p, s->on_shutdown, s->arg, &s->console, e);
+    if (err == 0 && console_address(s->console, &at) == 0)
+        log_info("console", "address=%s", addr_print(&at, text, sizeof text));
+    return settle("console", asked, err, e);
+}
+
+/* The first line of the file. */
+static int read_token(const char *path, char *token, size_t size, struct err *e)
+{
+    FILE *f = fopen(path, "re");
+    int err = f ? 0 : -errno;
+
+    if (err)
+        return err_set(e, err, "cannot read '%.200s': %s", path, strerror(-err));
+    if (fgets(token, (int)size, f) == NULL)
+        token[0] = '\0';
+    fclose(f);
+    token[strcspn(token, "\r\n")] = '\0';
+    return token[0] ? 0 : err_set(e, -EINVAL, "there is no token in '%.200s'", path);
+}
+
+static int open_http(struct surfaces *s, const char *asked, const char *token_file,
+                     uv_loop_t *loop, struct proxy *p, struct err *e)
+{
+    char text[ADDR_TEXT_MAX], token[TOKEN_MAX];
+    struct addr at;
+    int err = token_file ? read_token(token_file, token, sizeof token, e) : 0;
+
+    if (err)
+        return err;
+    err = read_address(asked, HTTP_STANDARD, &at, e);
+    if (err == 0)
+        err = http_open(loop, &at, token_file ? token : NULL, p, &s->http, e);
+    if (err == 0 && http_address(s->http, &at) == 0)
+        log_info("api", "address=%s", addr_print(&at, text, sizeof text));
+    return settle("api", asked, err, e);
+}
+
+int surfaces_open(struct surfaces *s, const struct surface_flags *f, uv_loop_t *loop,
+                  struct proxy *p, struct err *e)
+{
+    int err = 0;
+
+    if (!is_off(f->console))
+        err = open_console(s, f->console, loop, p, e);
+    if (err == 0 && !is_off(f->api))
+        err = open_http(s, f->api, f->token_file, loop, p, e);
+    return err;
+}
+
+void surfaces_close(struct surfaces *s)
+{
+    if (s->console)
+        console_close(s->console, NULL, NULL);
+    if (s->http)
+        http_close(s->http, NULL, NULL);
+    s->console = NULL;
+    s->http = NULL;
+}
