@@ -70,9 +70,9 @@ static void hint_nearest(const char *typed, struct err *e)
     char upper[64];
     size_t n = 0;
 
-    for (size_t i = 0; control_verbs[i].words && i < 63; i++)
+    for (size_t i = 0; i < 63 && control_verbs[i].words; i++)
         names[i] = control_verbs[i].words;
-    for (; typed[n] && n < sizeof upper - 1; n++)
+    for (; n < sizeof upper - 1 && typed[n]; n++)
         upper[n] = (char)toupper((unsigned char)typed[n]);
     upper[n] = '\0';
     near = err_nearest(upper, names);

@@ -359,7 +359,7 @@ static int split(struct plot *p)
  * (n = 3, 7, 11 ...), they pair off across the ring and one is left, who joins a pair. */
 static bool ring_sees(size_t i, size_t j, size_t n)
 {
-    size_t low = i < j ? i : j, high = i < j ? j : i, others = n / 2, half = n / 2;
+    size_t low = i < j ? i : j, high = i < j ? j : i, half = n / 2, others = half;
     size_t apart = high - low < n - (high - low) ? high - low : n - (high - low);
 
     if (apart <= others / 2)
