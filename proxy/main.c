@@ -29,6 +29,8 @@ static int help(FILE *f)
             "usage: sunder COMMAND [OPTION]...\n\n");
     for (const struct command *c = commands; c->name; c++)
         fprintf(f, "  %-10s %s\n", c->name, c->help);
+    fprintf(f, "\nOf a running proxy: status, nodes, links, sessions, info, rules,\n"
+               "rule add|list|del|clear, cut, isolate, split, ring, bridge, heal.\n");
     fprintf(
         f,
         "\n`sunder COMMAND --help` says more. Start with:\n\n  sunder exercise stale\n");
@@ -65,5 +67,7 @@ int main(int argc, char **argv)
     for (const struct command *c = commands; c->name; c++)
         if (strcmp(c->name, argv[1]) == 0)
             return c->run(argc - 1, argv + 1);
+    if (control_knows(argv[1]))
+        return cmd_control(argc - 1, argv + 1);
     return unknown(argv[1]);
 }
