@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import DEADLINE, SUNDER, wait_until
+from conftest import DEADLINE, SANITIZED, SUNDER, wait_until
 
 
 def encode(*words):
@@ -194,7 +194,7 @@ def test_a_client_that_does_not_read_is_dropped(consoles, upstream):
     deaf.file.close()
     deaf.sock.close()
     assert console.ask("PING") == "PONG"
-    assert proxy.rss() < 64 << 20
+    assert SANITIZED or proxy.rss() < 64 << 20
 
 
 def test_the_console_answers_while_a_flood_has_nowhere_to_go(consoles, upstream):
