@@ -15,5 +15,6 @@ const struct fault fault_duplicate_reply = {
     .help = "give the answer twice; later ones are taken for earlier ones",
     .example = "duplicate-reply",
     .lane = LANE_REPLIES,
+    .answers = true,
     .on_frame = on_frame,
 };

@@ -71,5 +71,6 @@ const struct fault fault_error = {
     .params = params,
     .conf_size = sizeof(struct error),
     .prepare = prepare,
+    .answers = true,
     .on_frame = on_frame,
 };

@@ -43,5 +43,6 @@ const struct fault fault_lose_reply = {
     .lane = LANE_REPLIES,
     .params = params,
     .conf_size = sizeof(struct lose_reply),
+    .answers = true,
     .on_frame = on_frame,
 };

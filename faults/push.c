@@ -51,5 +51,6 @@ const struct fault fault_push = {
     .params = params,
     .conf_size = sizeof(struct push),
     .prepare = prepare,
+    .answers = true,
     .on_frame = on_frame,
 };

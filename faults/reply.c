@@ -70,5 +70,6 @@ const struct fault fault_reply = {
     .params = params,
     .conf_size = sizeof(struct reply),
     .prepare = prepare,
+    .answers = true,
     .on_frame = on_frame,
 };

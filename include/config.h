@@ -11,6 +11,8 @@
  *   limits: {lane: 8mb, total: 512mb, sessions: 20000}
  *   when-down: reset            # or refuse
  *   connect-timeout: 5s
+ *   journal: FILE               # write one
+ *   replay: FILE                # or do again what one says
  *
  * Unknown keys, duplicate names, two nodes on one listen address and a source that two
  * parties claim are errors with a line and a column.
@@ -57,6 +59,7 @@ struct config {
     nsec                 connect_timeout;
     bool                 precise; /* spin the last 80 us before a due time */
     char                *journal; /* path, or NULL */
+    char                *replay;  /* path of a journal to follow, or NULL */
 };
 
 void config_init(struct config *c); /* the defaults above, no nodes */

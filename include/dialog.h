@@ -15,6 +15,15 @@
 #include "queue.h"
 #include "track.h"
 
+/* What a rule decided on. */
+enum decided_at {
+    DECIDED_FRAME, /* a frame, when its head was known */
+    DECIDED_BYTES, /* a run of bytes of it */
+    DECIDED_OPEN,  /* the session, as it began */
+    DECIDED_LIVE,  /* the session, that was there before the rule */
+    DECIDED_END,   /* the end of a lane */
+};
+
 /* One verdict of one rule that was not "let it pass". */
 struct decision {
     const struct rule    *rule;
@@ -24,7 +33,19 @@ struct decision {
     const char           *command; /* of the frame, or of the request it answers; or "" */
     const struct verdict *orders;  /* this rule's part of the verdict */
     nsec                  now;
+    enum decided_at       at;
 };
+
+/* Bytes of a lane that a rule has lost or invented, since it was last told. */
+struct account {
+    const struct rule   *rule;
+    const struct dialog *dialog;
+    enum lane_id         lane;
+    uint64_t             frame; /* the one that passed meanwhile */
+    uint64_t             dropped, added;
+};
+
+struct replay;
 
 /* What all dialogs of a proxy share. Zero it, fill in the first part. */
 struct core {
@@ -32,15 +53,22 @@ struct core {
     uint64_t    lane_limit; /* bytes of memory one lane may hold */
     struct pool pool;       /* .limit: all of them together */
 
-    /* Told of every decision; may be NULL. */
+    /* Decisions that were made before, and are made again instead of new ones; or NULL. */
+    const struct replay *replay;
+
+    /* Told of every decision, of every byte that was lost or invented by one, and of the
+     * end of a session that any was about. Each may be NULL. */
     void (*decided)(void *arg, const struct decision *d);
+    void (*accounted)(void *arg, const struct account *a);
+    void (*ended)(void *arg, const struct dialog *d);
     void *arg;
 
     uint64_t bytes[2], frames[2]; /* by lane, ever */
     uint64_t decisions, opaque, pairing_lost;
 
-    /* Told when a rule's life is over because of what has happened; may be NULL. */
-    void (*over)(void *arg);
+    /* Told when a rule's life begins or is over because of what has happened; may be
+     * NULL. Then plan_expire and dialog_replan have work, though not from in here. */
+    void (*changed)(void *arg);
 
     struct scan  *spare;  /* private: scanners for reuse */
     struct share *shares; /* private: what the sessions of a link share of a rule */
@@ -59,12 +87,16 @@ struct lane {
     bool         opaque; /* never or no longer RESP: every run is a frame */
     uint64_t     frames; /* seen, the one under way included */
     uint64_t     bytes;  /* fed */
+    uint64_t     sent;   /* and gone: bytes + added - dropped, but for what is queued */
+    uint64_t     dropped, added; /* by rules */
 
-    /* Serials of rules whose orders outlive the frame; 0 = none. */
-    uint64_t sticking;  /* holds all that follows this frame */
-    uint64_t stuck_by;  /* holds all */
-    uint64_t frozen_by; /* keeps the source from being read */
-    uint64_t owed_by;   /* has dropped bytes: the connection ends with the rule */
+    /* Rules whose orders outlive the frame; 0 = none. Those that hold have a bit each:
+     * what two partitions hold is not let go when one of them heals. */
+    uint64_t *holder;    /* private: the serial of each bit; NULL = none */
+    uint64_t  sticking;  /* hold all that follows this frame */
+    uint64_t  stuck_by;  /* hold all */
+    uint64_t  frozen_by; /* keep the source from being read */
+    uint64_t  owed_by;   /* serial; has dropped bytes: the connection ends with it */
 };
 
 struct dialog {
@@ -74,10 +106,13 @@ struct dialog {
     uint64_t            ordinal; /* of this session on its link, from 1 */
     struct plan        *plan;
     struct track        track;
-    struct lane         lane[2];  /* by enum lane_id */
-    nsec                wait;     /* before the upstream is dialed */
-    bool                speaking; /* private: a reply of our own passes */
-    enum close_how      doom;     /* not CLOSE_NO: end the session now, like this */
+    struct lane         lane[2];   /* by enum lane_id */
+    nsec                wait;      /* before the upstream is dialed */
+    uint64_t            wait_by;   /* private: serial of the rule that wants it */
+    bool                speaking;  /* private: a reply of our own passes */
+    enum close_how      doom;      /* not CLOSE_NO: end the session now, like this */
+    uint64_t            decisions; /* about it, ever */
+    struct rule        *ender;     /* the first rule that ordered its end; or NULL */
 };
 
 void dialog_init(struct dialog *d, struct core *core, const struct party *from,

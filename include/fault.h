@@ -70,6 +70,8 @@ struct fault {
 
     size_t shared_size; /* per rule and link, zeroed, shared by its sessions */
     bool   packets;     /* it acts on packets: no condition can be on what is in them */
+    bool   answers;     /* on lane replies: on answers. What nobody asked for (a push, a
+                         * message, a line of MONITOR) passes, but for reply=push */
 
     /* All optional.
      * prepare: are the parameters sound together? 0, or -EINVAL and *e. May fill in

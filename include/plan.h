@@ -39,8 +39,8 @@ int plan_with(const struct plan *old, struct rule *r, nsec now, struct plan **ou
 int plan_without(const struct plan *old, const char *glob, struct plan **out,
                  struct err *e) MUST_CHECK;
 
-/* r has acted: rules that wait for that begin, or are over. Answers whether any is over:
- * then plan_expire has work. */
+/* r has acted: rules that wait for that begin, or are over. Answers whether any did:
+ * then sessions are to be told, and plan_expire may have work. */
 bool plan_fired(const struct plan *p, struct rule *r);
 
 /* A new plan without what has expired at `now`; NULL when nothing has. */

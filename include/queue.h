@@ -53,7 +53,8 @@ struct queue {
 /* How a run of bytes is to leave. */
 struct leave {
     nsec     due;   /* NSEC_NEVER = when queue_forgive() says so */
-    uint64_t by;    /* serial of the rule that makes it wait; 0 = none */
+    uint64_t by;    /* serial of the rule that makes it wait; 0 = none; of those that
+                     * hold it until NSEC_NEVER, a bit each */
     size_t   slice; /* at most so many bytes a send; 0 = any */
     nsec     gap;   /* between two sends of it */
 };
@@ -86,8 +87,9 @@ static inline bool queue_empty(const struct queue *q)
     return q->first == NULL;
 }
 
-/* Let go at once what waits because of rules that are gone: gone(arg, serial) says. */
-void queue_forgive(struct queue *q, nsec now, bool (*gone)(void *arg, uint64_t serial),
-                   void *arg);
+/* Let go at once what waits because of rules that are gone: gone(arg, serial) says, and
+ * for those that hold, the bits of `holders`. */
+void queue_forgive(struct queue *q, nsec now, uint64_t holders,
+                   bool (*gone)(void *arg, uint64_t serial), void *arg);
 
 #endif

@@ -29,9 +29,10 @@ size_t seats_judge_bytes(struct dialog *d, enum lane_id lane, nsec now,
                          uint64_t *by);
 
 /* The session begins, or (live) has gained rules: what do those without a condition on
- * frames order for it as a whole? Adds to *v. Asks each rule once. */
+ * frames order for it as a whole? Adds to *v; *by is who makes it wait most. Asks each
+ * rule once. */
 void seats_open(struct dialog *d, enum lane_id lane, nsec now, bool live,
-                struct verdict *v);
+                struct verdict *v, uint64_t *by);
 
 /* The source of the lane has shut it down: how long is that to be kept back, and by
  * which rule? */

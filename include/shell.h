@@ -13,6 +13,7 @@
 #include "dialog.h"
 #include "journal.h"
 #include "proxy.h"
+#include "replay.h"
 #include "wake.h"
 
 struct node;
@@ -64,11 +65,15 @@ struct proxy {
     uv_loop_t         *loop;
     struct core        core;
     struct wake        wake;
-    struct wake_node   expiry;  /* the next rule whose time is over */
-    struct wake_node   feed;    /* sessions that wait for room in the pool */
-    struct wake_node   drain;   /* when closing: patience is over */
-    struct wake_node   flush;   /* the journal, soon after it was written to */
-    struct journal    *journal; /* or NULL */
+    struct wake_node   expiry;     /* the next rule whose time is over */
+    struct wake_node   feed;       /* sessions that wait for room in the pool */
+    struct wake_node   drain;      /* when closing: patience is over */
+    struct wake_node   flush;      /* the journal, soon after it was written to */
+    struct wake_node   rerun;      /* the next rule that comes or goes because of */
+    struct replay     *replay;     /* or NULL; .. */
+    size_t             rerun_at;   /* its step is this one, */
+    nsec               rerun_zero; /* counted from the first session; 0 = none yet */
+    struct journal    *journal;    /* or NULL */
     struct plan       *plan;
     struct node       *node;
     size_t             nodes;
@@ -110,6 +115,10 @@ void events_plan(struct proxy *p, const struct plan *old);
 void events_session(struct proxy *p, enum proxy_event_kind kind, const struct link *l,
                     const struct dialog *d);
 void events_upstream(struct node *n, bool down); /* if that is news */
+
+/* rerun.c: follow a journal. */
+int  rerun_open(struct proxy *p, const char *path, struct err *e) MUST_CHECK;
+void rerun_first(struct proxy *p, nsec now); /* a session is accepted */
 
 /* listener.c */
 int  listener_open(struct listener *l, struct node *n, const struct addr *at,

@@ -19,10 +19,10 @@
 
 /* What a request asks the reply lane to remember of it. */
 struct track_mark {
-    bool     mute;                   /* it went out twice: this reply is nobody's */
-    uint64_t mask;                   /* slots of rules whose conditions it meets */
-    uint64_t serial;                 /* of the plan it was judged by */
-    char     command[TRACK_COMMAND]; /* "" unless mask is set */
+    struct rule *mute;   /* sent it twice: this reply is nobody's. NULL = it did not */
+    uint64_t     mask;   /* slots of rules whose conditions it meets */
+    uint64_t     serial; /* of the plan it was judged by */
+    char         command[TRACK_COMMAND]; /* "" when nobody will ask */
 };
 
 struct track {
@@ -37,8 +37,13 @@ struct track {
     char    *name;     /* of CLIENT SETNAME or HELLO; NULL = none */
     char    *user;     /* of AUTH or HELLO; NULL = default */
 
+    struct rule *muted_by; /* whose doing the last reply was that was nobody's */
+
     /* Private to track.c. */
-    bool                silent, skip_next, monitoring;
+    bool                silent, skip_next;         /* CLIENT REPLY OFF, SKIP */
+    bool                quiet;                     /* the request at hand has no answer */
+    bool                asked_monitor, monitoring; /* on its way; in force */
+    bool                hidden; /* subscriptions may be confirmed that we did not see */
     uint32_t            channels, patterns, shards; /* subscriptions confirmed */
     uint32_t            size, first, n;             /* ring */
     struct track_entry *ring;                       /* allocated when first needed */
@@ -55,8 +60,12 @@ void track_request(struct track *t, const struct resp *head, const struct track_
 void track_instead(struct track *t, struct rule *rule, struct bytes reply);
 
 /* The reply that is due now and that the server will not send; false when there is
- * none. It is to be shown to track_reply like any other. */
+ * none. track_spoken says that it is being given; it is not for track_reply. */
 bool track_due(const struct track *t, struct bytes *reply);
+
+/* Whose it is; only while one is due. */
+struct rule *track_speaker(const struct track *t);
+void         track_spoken(struct track *t);
 
 enum track_answer {
     ANSWERS, /* *m says what the request left; it is the reply to it */

@@ -15,7 +15,7 @@
 #include "surfaces.h"
 
 struct flags {
-    const char *config, *journal, *when_down, *log;
+    const char *config, *journal, *replay, *when_down, *log;
     struct surface_flags surface;
     struct texts listen, upstream, rule;
     uint64_t seed, lane, total, sessions;
@@ -47,6 +47,8 @@ static const struct opt opts[] = {
     {"check", 0, OPT_FLAG, &flags.check, NULL, "say whether all this is sound, and exit"},
     {"seed", 0, OPT_COUNT, &flags.seed, "N", "make every draw repeatable"},
     {"journal", 'j', OPT_TEXT, &flags.journal, "FILE", "write down every decision"},
+    {"replay", 0, OPT_TEXT, &flags.replay, "FILE",
+     "and make those of this journal again, on the same frames"},
     {"precise", 0, OPT_FLAG, &flags.precise, NULL,
      "delays exact to 10 us, at the cost of CPU"},
     {"when-down", 0, OPT_TEXT, &flags.when_down, "reset|refuse",
@@ -124,6 +126,10 @@ static int apply_limits(struct config *c, struct err *e)
     if (flags.journal) {
         free(c->journal);
         c->journal = strdup(flags.journal);
+    }
+    if (flags.replay) {
+        free(c->replay);
+        c->replay = strdup(flags.replay);
     }
     return 0;
 }

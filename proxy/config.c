@@ -49,6 +49,7 @@ void config_release(struct config *c)
     free(c->rules);
     free(c->rule_places);
     free(c->journal);
+    free(c->replay);
     config_init(c);
 }
 

@@ -3,6 +3,7 @@
  */
 #include "dialog.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +11,56 @@
 #include "dialog_parts.h"
 #include "seats.h"
 
+#define HOLDERS 64 /* bits of a uint64_t */
+
 void copy_drop(struct scan *s)
 {
-    if (s->copy)
+    if (s->copy) {
         free(s->copy->p);
+        rule_unref(&s->copy->rule);
+    }
     free(s->copy);
     s->copy = NULL;
+}
+
+void rule_hold(struct rule **held, struct rule *r)
+{
+    if (r)
+        rule_ref(r);
+    rule_unref(held);
+    *held = r;
+}
+
+void account_tell(struct dialog *d, enum lane_id lane)
+{
+    struct scan *s = d->lane[lane].scan;
+
+    if (s == NULL || s->blamed == NULL)
+        return;
+    if (d->core->accounted)
+        d->core->accounted(d->core->arg,
+                           &(struct account){s->blamed, d, lane, d->lane[lane].frames,
+                                             s->dropped, s->added});
+    rule_unref(&s->blamed);
+    s->dropped = s->added = 0;
+}
+
+void account(struct dialog *d, enum lane_id lane, struct rule *r, uint64_t dropped,
+             uint64_t added)
+{
+    struct lane *l = &d->lane[lane];
+
+    assert(r != NULL && l->scan != NULL);
+    if (dropped + added == 0 || l->queue.ended)
+        return; /* behind the end of a stream nothing comes, and nothing is lost */
+    if (l->scan->blamed != r) {
+        account_tell(d, lane);
+        rule_hold(&l->scan->blamed, r);
+    }
+    l->dropped += dropped;
+    l->added += added;
+    l->scan->dropped += dropped;
+    l->scan->added += added;
 }
 
 void scan_give(struct core *c, struct scan **s)
@@ -23,6 +68,8 @@ void scan_give(struct core *c, struct scan **s)
     if (*s == NULL)
         return;
     copy_drop(*s);
+    rule_unref(&(*s)->dropper);
+    rule_unref(&(*s)->blamed);
     (*s)->next = c->spare;
     c->spare = *s;
     *s = NULL;
@@ -64,12 +111,18 @@ void dialog_init(struct dialog *d, struct core *core, const struct party *from,
 
 void dialog_release(struct dialog *d)
 {
+    for (int i = 0; i < 2; i++)
+        account_tell(d, (enum lane_id)i);
+    if (d->decisions && d->core->ended)
+        d->core->ended(d->core->arg, d);
     for (int i = 0; i < 2; i++) {
         queue_release(&d->lane[i].queue);
         scan_give(d->core, &d->lane[i].scan);
         seats_release(d, (enum lane_id)i);
+        free(d->lane[i].holder);
     }
     track_release(&d->track);
+    rule_unref(&d->ender);
     plan_unref(&d->plan);
 }
 
@@ -86,6 +139,7 @@ enum queue_do dialog_next(const struct dialog *d, enum lane_id lane, nsec now,
 
 void dialog_sent(struct dialog *d, enum lane_id lane, nsec now, size_t bytes)
 {
+    d->lane[lane].sent += bytes;
     queue_sent(&d->lane[lane].queue, now, bytes);
 }
 
@@ -114,20 +168,67 @@ static bool is_gone(void *arg, uint64_t serial)
     return !seats_have(arg, serial);
 }
 
+/* Of the 65th rule that holds at a time the last answers for the bytes; without memory
+ * they are let go with the next change of the plan. */
+uint64_t holder_bit(struct lane *l, uint64_t serial)
+{
+    unsigned at = HOLDERS - 1;
+
+    if (l->holder == NULL && (l->holder = calloc(HOLDERS, sizeof *l->holder)) == NULL)
+        return 1;
+    for (unsigned i = HOLDERS; i-- > 0;) {
+        if (l->holder[i] == serial)
+            return UINT64_C(1) << i;
+        if (l->holder[i] == 0)
+            at = i;
+    }
+    if (l->holder[at] == 0)
+        l->holder[at] = serial;
+    return UINT64_C(1) << at;
+}
+
+/* The bits that stand for no rule, or none any more. */
+static uint64_t holders_gone(struct lane *l)
+{
+    uint64_t gone = 0;
+
+    for (unsigned i = 0; l->holder && i < HOLDERS; i++)
+        if (l->holder[i] == 0 || is_gone(l, l->holder[i])) {
+            l->holder[i] = 0;
+            gone |= UINT64_C(1) << i;
+        }
+    if (l->holder && gone != UINT64_MAX)
+        return gone;
+    free(l->holder);
+    l->holder = NULL;
+    return UINT64_MAX;
+}
+
+/* The frame under way waits no longer than its rules are there. */
+static void forgive_frame(struct lane *l, uint64_t holders)
+{
+    struct scan *s = l->scan;
+
+    if (s == NULL || s->by == 0)
+        return;
+    if (s->verdict.delay == NSEC_NEVER)
+        s->by &= ~holders;
+    else if (is_gone(l, s->by))
+        s->by = 0;
+    if (s->by == 0)
+        s->verdict.delay = 0;
+}
+
 /* Orders that outlive their frame do not outlive their rule. */
 static int forgive(struct lane *l, nsec now)
 {
-    if (l->scan && l->scan->by && is_gone(l, l->scan->by)) {
-        l->scan->verdict.delay = 0;
-        l->scan->by = 0;
-    }
-    if (l->sticking && is_gone(l, l->sticking))
-        l->sticking = 0;
-    if (l->stuck_by && is_gone(l, l->stuck_by))
-        l->stuck_by = 0;
-    if (l->frozen_by && is_gone(l, l->frozen_by))
-        l->frozen_by = 0;
-    queue_forgive(&l->queue, now, is_gone, l);
+    uint64_t holders = holders_gone(l);
+
+    forgive_frame(l, holders);
+    l->sticking &= ~holders;
+    l->stuck_by &= ~holders;
+    l->frozen_by &= ~holders;
+    queue_forgive(&l->queue, now, holders, is_gone, l);
     if (l->owed_by == 0 || !is_gone(l, l->owed_by))
         return 0;
     l->owed_by = 0;
@@ -153,10 +254,17 @@ static int take_plan(struct dialog *d, struct plan *plan, nsec now)
 static void open_seats(struct dialog *d, nsec now, bool live)
 {
     struct verdict v = VERDICT_PASS;
+    uint64_t by = 0;
 
     for (int i = 0; i < 2; i++)
-        seats_open(d, (enum lane_id)i, now, live, &v);
-    d->wait = v.delay;
+        seats_open(d, (enum lane_id)i, now, live, &v, &by);
+    if (!live) {
+        d->wait = v.delay;
+        d->wait_by = by;
+    } else if (!seats_have(&d->lane[0], d->wait_by) &&
+               !seats_have(&d->lane[1], d->wait_by)) {
+        d->wait = 0;
+    }
     if (v.close > d->doom)
         d->doom = v.close;
 }

@@ -26,6 +26,8 @@ static struct scan *scan_take(struct core *c, enum lane_id lane)
     s->verdict = VERDICT_PASS;
     s->by = 0;
     s->copy = NULL;
+    s->dropper = s->blamed = NULL;
+    s->dropped = s->added = 0;
     s->metered = s->begun = false;
     s->passing = 0;
     resp_init(&s->resp, lane == LANE_REQUESTS ? RESP_REQUESTS : RESP_REPLIES);
@@ -67,7 +69,8 @@ static struct leave leave_at(const struct lane *l, nsec now, const struct verdic
                              uint64_t by)
 {
     if (l->stuck_by)
-        return (struct leave){.due = NSEC_NEVER, .by = l->stuck_by};
+        return (struct leave){.due = NSEC_NEVER,
+                              .by = l->stuck_by | (v->delay == NSEC_NEVER ? by : 0)};
     return (struct leave){nsec_add(now, v->delay), v->delay ? by : 0, v->slice, v->gap};
 }
 
@@ -95,25 +98,30 @@ static int pass(struct lane *l, nsec now, const uint8_t *p, size_t n)
     return err;
 }
 
-/* Carry out one run's verdict. Answers 0 or -ENOMEM. */
-static int obey_run(struct lane *l, nsec now, const uint8_t *p, size_t run,
-                    const struct verdict *v, uint64_t by)
+/* Carry out one run's verdict. Answers 0 or -ENOMEM. What the end of the connection loses
+ * is the session's account, not the frame's. */
+static int obey_run(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
+                    size_t run, const struct verdict *v, uint64_t by)
 {
+    struct lane *l = &d->lane[lane];
     struct leave how = leave_at(l, now, v, by);
     struct verdict *frame = &l->scan->verdict;
     size_t keep = run < frame->cut ? run : frame->cut;
+    bool spent = frame->cut <= run || v->cut <= run; /* not a byte more */
     int err = pass_flush(l, now);
 
     keep = keep < v->cut ? keep : v->cut;
     if (frame->cut != SIZE_MAX)
         frame->cut -= keep;
+    if (!v->close && (v->drop || keep < run))
+        account(d, lane, l->scan->dropper, v->drop ? run : run - keep, 0);
     if (v->drop && !v->close)
         return err;
     if (l->scan->copy)
         copy_add(l->scan, p, keep);
     if (err == 0 && !v->drop)
         err = queue_push(&l->queue, &how, p, keep);
-    if (err == 0 && (keep < run || v->drop) && v->close)
+    if (err == 0 && (spent || v->drop) && v->close)
         err = queue_end(&l->queue, how.due, how.by, end_of(v->close));
     return err;
 }
@@ -129,11 +137,11 @@ static int obey(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
     if (!l->scan->metered && verdict_is_pass(&l->scan->verdict) && l->stuck_by == 0)
         return pass(l, now, p, n);
     if (!l->scan->metered)
-        return obey_run(l, now, p, n, &l->scan->verdict, l->scan->by);
+        return obey_run(d, lane, now, p, n, &l->scan->verdict, l->scan->by);
     while (n > 0 && !l->queue.ended && err == 0) {
         size_t run = seats_judge_bytes(d, lane, now, frame_of(l), n, &v, &by);
 
-        err = obey_run(l, now, p, run, &v, by);
+        err = obey_run(d, lane, now, p, run, &v, by);
         p += run;
         n -= run;
     }
@@ -161,9 +169,9 @@ static void note_lost(struct dialog *d, bool lost_before)
     d->core->pairing_lost += d->track.lost && !lost_before;
 }
 
-/* A request goes out: the reply lane is to know what it was. Of one that goes out again
- * nobody is to see the answer. */
-static void ask(struct dialog *d, const struct resp *frame, bool again)
+/* A request goes out: the reply lane is to know what it was. Of one that goes out again,
+ * because of that rule, nobody is to see the answer. */
+static void ask(struct dialog *d, const struct resp *frame, struct rule *again)
 {
     struct track_mark mark = {.mute = again};
     bool lost = d->track.lost;
@@ -185,7 +193,8 @@ static int send_again(struct dialog *d, enum lane_id lane, const struct leave *h
     if (c == NULL || c->n == 0)
         return 0;
     if (lane == LANE_REQUESTS)
-        ask(d, frame_of(l), true);
+        ask(d, frame_of(l), c->rule);
+    account(d, lane, c->rule, 0, c->n);
     return queue_copy(&l->queue, how, c->p, c->n);
 }
 
@@ -207,7 +216,7 @@ static int frame_over(struct dialog *d, enum lane_id lane, nsec now)
     if (err == 0 && s->verdict.close != CLOSE_NO)
         err = queue_end(&l->queue, how.due, how.by, end_of(s->verdict.close));
     if (l->sticking) {
-        l->stuck_by = l->sticking;
+        l->stuck_by |= l->sticking;
         l->sticking = 0;
     }
     return err;
@@ -237,10 +246,11 @@ static void request_head(struct dialog *d)
         v->instead.p = NULL;
     } else if (v->instead.p) {
         v->drop = true;
+        rule_hold(&l->scan->dropper, l->scan->speaker);
         track_instead(&d->track, l->scan->speaker, v->instead);
     }
     if (!v->drop)
-        ask(d, frame_of(l), false);
+        ask(d, frame_of(l), NULL);
 }
 
 /* The verdict on a reply is known: what goes before it or in its place? */
@@ -255,10 +265,14 @@ static int reply_head(struct dialog *d, nsec now)
         return 0;
     how = leave_at(l, now, v, l->scan->by);
     err = pass_flush(l, now);
-    if (err == 0 && v->before.p)
+    if (err == 0 && v->before.p) {
+        account(d, LANE_REPLIES, l->scan->herald, 0, v->before.n);
         err = queue_copy(&l->queue, &how, v->before.p, v->before.n);
+    }
     if (err == 0 && v->instead.p) {
         v->drop = true;
+        rule_hold(&l->scan->dropper, l->scan->speaker);
+        account(d, LANE_REPLIES, l->scan->speaker, 0, v->instead.n);
         err = queue_copy(&l->queue, &how, v->instead.p, v->instead.n);
     }
     return err;
@@ -292,6 +306,7 @@ static int frame_head(struct dialog *d, enum lane_id lane, nsec now)
     if (mark.mute) {
         seats_pass(l);
         l->scan->verdict.drop = true;
+        rule_hold(&l->scan->dropper, d->track.muted_by);
         return 0;
     }
     if (!l->scan->begun) /* else part of it has left: no rule can have it any more */
@@ -300,6 +315,8 @@ static int frame_head(struct dialog *d, enum lane_id lane, nsec now)
         request_head(d);
     if (l->scan->verdict.twice && frame)
         l->scan->copy = calloc(1, sizeof *l->scan->copy); /* none: it goes out once */
+    if (l->scan->copy)
+        l->scan->copy->rule = rule_ref(l->scan->twicer);
     return frame && lane == LANE_REPLIES ? reply_head(d, now) : 0;
 }
 
@@ -333,7 +350,10 @@ static int feed_opaque(struct dialog *d, enum lane_id lane, nsec now, const uint
         err = unhold(d, lane, now);
     if (err == 0)
         err = obey(d, lane, now, p, n);
-    return err ? err : frame_over(d, lane, now);
+    if (err == 0)
+        err = frame_over(d, lane, now);
+    account_tell(d, lane);
+    return err;
 }
 
 /* Can anybody have a say in the frame whose head is not yet known? */
@@ -368,6 +388,7 @@ static int feed_part(struct dialog *d, enum lane_id lane, nsec now, const uint8_
     if (part->last) {
         if (err == 0)
             err = frame_over(d, lane, now);
+        account_tell(d, lane);
         l->scan->begun = false;
         l->scan->verdict = VERDICT_PASS;
     }
@@ -390,7 +411,7 @@ static void frame_label(struct dialog *d, enum lane_id lane)
 
     frame_count(d, lane);
     if (lane == LANE_REQUESTS)
-        ask(d, frame_of(&d->lane[lane]), false);
+        ask(d, frame_of(&d->lane[lane]), NULL);
     else
         (void)reply_label(d, &mark);
 }
@@ -477,11 +498,17 @@ static int speak(struct dialog *d, nsec now)
            (l->scan == NULL || resp_idle(&l->scan->resp))) {
         char text[DIALOG_REPLY_MAX]; /* the rule's own may go while it passes */
         size_t n = reply.n < sizeof text ? reply.n : sizeof text;
+        struct rule *speaker = rule_ref(track_speaker(&d->track));
 
         memcpy(text, reply.p, n);
         d->speaking = true;
         err = feed(d, LANE_REPLIES, now, (const uint8_t *)text, n);
         d->speaking = false;
+        if (l->scan) {
+            account(d, LANE_REPLIES, speaker, 0, n);
+            account_tell(d, LANE_REPLIES);
+        }
+        rule_unref(&speaker);
         if (err == 0)
             err = dialog_settle(d, LANE_REPLIES);
     }

@@ -14,6 +14,11 @@ struct scan {
     uint64_t by;            /* the rule that delays it most; 0 = none */
     nsec most;              /* and by how much */
     struct rule *speaker;   /* whose bytes verdict.instead are */
+    struct rule *herald;    /* and verdict.before */
+    struct rule *twicer;    /* who orders verdict.twice; all three only during the call */
+    struct rule *dropper;   /* who has bytes of it dropped: a reference, or NULL */
+    struct rule *blamed;    /* who is to answer for the next two: a reference, or NULL */
+    uint64_t dropped, added;
     struct copy *copy;      /* of the frame, to send it again; or NULL */
     bool metered;           /* some rule wants to judge its bytes as well */
     bool begun;             /* bytes of it have left before its head was known */
@@ -27,10 +32,22 @@ struct scan {
 struct copy {
     size_t n, size;
     uint8_t *p;
+    struct rule *rule; /* who wants that: a reference */
 };
+
+/* The bit that stands for a rule among those that hold bytes of the lane. */
+uint64_t holder_bit(struct lane *l, uint64_t serial);
 
 /* Both take what there is, or nothing, and leave NULL behind. */
 void scan_give(struct core *c, struct scan **s);
 void copy_drop(struct scan *s);
+
+/* A rule has lost or invented bytes of the frame under way; and: tell of it. */
+void account(struct dialog *d, enum lane_id lane, struct rule *r, uint64_t dropped,
+             uint64_t added);
+void account_tell(struct dialog *d, enum lane_id lane);
+
+/* Hold a reference to r instead of the one that is held; r may be NULL. */
+void rule_hold(struct rule **held, struct rule *r);
 
 #endif

@@ -26,14 +26,19 @@ static void tell(struct proxy *p, const struct proxy_event *ev)
     p->telling = telling;
 }
 
+static void flush_soon(struct proxy *p, nsec now)
+{
+    if (p->flush.at == 0)
+        wake_set(&p->wake, &p->flush, now + FLUSH_AFTER);
+}
+
 static void on_decided(void *arg, const struct decision *d)
 {
     struct proxy *p = arg;
 
     if (p->journal) {
         journal_decision(p->journal, d);
-        if (p->flush.at == 0)
-            wake_set(&p->wake, &p->flush, d->now + FLUSH_AFTER);
+        flush_soon(p, d->now);
     }
     if (p->watchers)
         tell(p, &(struct proxy_event){
@@ -48,6 +53,19 @@ static void on_decided(void *arg, const struct decision *d)
                     .frame = d->frame,
                     .command = d->command,
                 });
+}
+
+static void on_accounted(void *arg, const struct account *a)
+{
+    journal_account(((struct proxy *)arg)->journal, a);
+}
+
+static void on_ended(void *arg, const struct dialog *d)
+{
+    struct proxy *p = arg;
+
+    journal_end(p->journal, d);
+    flush_soon(p, uv_hrtime());
 }
 
 /* Nobody is told of decisions while nobody wants to know. */
@@ -67,6 +85,8 @@ static void on_flush(struct wake_node *n, nsec now)
 void events_init(struct proxy *p)
 {
     p->flush.call = on_flush;
+    p->core.accounted = p->journal ? on_accounted : NULL;
+    p->core.ended = p->journal ? on_ended : NULL;
     heed(p);
 }
 
@@ -114,14 +134,23 @@ static void tell_missing(struct proxy *p, const struct plan *of, const struct pl
 void events_plan(struct proxy *p, const struct plan *old)
 {
     if (p->journal)
-        journal_plan(p->journal, p->plan);
+        journal_plan(p->journal, p->plan, uv_hrtime());
     tell_missing(p, old, p->plan, EVENT_RULE_REMOVED);
     tell_missing(p, p->plan, old, EVENT_RULE_ADDED);
+}
+
+static void note_first(struct proxy *p, const struct link *l)
+{
+    if (p->journal)
+        journal_first(p->journal, l->from->name, l->to->name, uv_hrtime());
+    rerun_first(p, uv_hrtime());
 }
 
 void events_session(struct proxy *p, enum proxy_event_kind kind, const struct link *l,
                     const struct dialog *d)
 {
+    if (kind == EVENT_SESSION_OPENED)
+        note_first(p, l);
     if (p->watchers)
         tell(p, &(struct proxy_event){
                     .kind = kind,

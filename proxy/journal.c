@@ -1,6 +1,7 @@
 /* journal.c -- see journal.h. */
 #include "journal.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -16,9 +17,10 @@
 
 struct journal {
     FILE *f;
-    uint64_t written; /* serial of the newest rule written down */
-    uint64_t lost;    /* lines */
+    struct plan *plan; /* as it was last written down; NULL = never */
+    uint64_t lost;     /* lines */
     nsec start;
+    bool traffic; /* the first session is written down */
 };
 
 static void put(struct journal *j, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -56,22 +58,103 @@ int journal_open(struct journal **out, const char *path, uint64_t seed, struct e
     return 0;
 }
 
-void journal_plan(struct journal *j, const struct plan *plan)
+/* ---- who there is ---- */
+
+static void put_sources(struct journal *j, const struct config_party *p)
 {
-    char text[RULE_TEXT_MAX], quoted[RULE_TEXT_MAX * 2];
+    char text[INET6_ADDRSTRLEN];
 
-    for (size_t i = 0; i < plan->n; i++) {
-        const struct plan_entry *e = &plan->entry[i];
+    for (size_t i = 0; i < p->nsources; i++) {
+        const struct addr_range *r = &p->sources[i];
 
-        if (e->serial <= j->written)
-            continue;
-        j->written = e->serial;
-        rule_print(e->rule, text, sizeof text);
-        put(j, "ev=rule name=%s serial=%" PRIu64 " text=%s\n", e->rule->name, e->serial,
-            log_quote(text, strlen(text), quoted, sizeof quoted));
+        put(j, "%s%s/%u",
+            i ? "," : " sources=", inet_ntop(r->family, r->bytes, text, sizeof text),
+            r->bits);
     }
+    put(j, "\n");
+}
+
+void journal_config(struct journal *j, const struct config *c)
+{
+    char listen[ADDR_TEXT_MAX], upstream[ADDR_TEXT_MAX];
+
+    for (size_t i = 0; i < c->nnodes; i++) {
+        const struct config_node *n = &c->nodes[i];
+
+        put(j, "ev=node name=%s kind=%s listen=%s upstream=%s", n->party.name,
+            n->kind == NODE_SENTINEL ? "sentinel" : "redis",
+            addr_print(&n->listen, listen, sizeof listen),
+            addr_print(&n->upstream, upstream, sizeof upstream));
+        put_sources(j, &n->party);
+    }
+    for (size_t i = 0; i < c->nclients; i++) {
+        put(j, "ev=client name=%s", c->clients[i].name);
+        put_sources(j, &c->clients[i]);
+    }
+}
+
+/* ---- rules come and go ---- */
+
+/* " t=1.234567": since the first thing that had a time. */
+static void put_time(struct journal *j, nsec now)
+{
+    if (j->start == 0)
+        j->start = now;
+    now = now > j->start ? now - j->start : 0;
+    put(j, " t=%" PRIu64 ".%06" PRIu64, now / SEC(1), now % SEC(1) / USEC(1));
+}
+
+static bool has(const struct plan *plan, uint64_t serial)
+{
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->entry[i].serial == serial)
+            return true;
+    return false;
+}
+
+static void put_rule(struct journal *j, const struct plan_entry *e, nsec now)
+{
+    char text[RULE_TEXT_MAX], quoted[RULE_TEXT_MAX * 4];
+
+    rule_print(e->rule, text, sizeof text);
+    put(j, "ev=rule");
+    put_time(j, now);
+    put(j, " name=%s serial=%" PRIu64 " text=%s\n", e->rule->name, e->serial,
+        log_quote(text, strlen(text), quoted, sizeof quoted));
+}
+
+static void put_unrule(struct journal *j, const struct plan_entry *e, nsec now)
+{
+    put(j, "ev=unrule");
+    put_time(j, now);
+    put(j, " name=%s serial=%" PRIu64 "\n", e->rule->name, e->serial);
+}
+
+void journal_plan(struct journal *j, struct plan *plan, nsec now)
+{
+    for (size_t i = 0; j->plan && i < j->plan->n; i++)
+        if (!has(plan, j->plan->entry[i].serial))
+            put_unrule(j, &j->plan->entry[i], now);
+    for (size_t i = 0; i < plan->n; i++)
+        if (j->plan == NULL || !has(j->plan, plan->entry[i].serial))
+            put_rule(j, &plan->entry[i], now);
+    plan_ref(plan);
+    plan_unref(&j->plan);
+    j->plan = plan;
     journal_flush(j);
 }
+
+void journal_first(struct journal *j, const char *from, const char *to, nsec now)
+{
+    if (j->traffic)
+        return;
+    j->traffic = true;
+    put(j, "ev=first");
+    put_time(j, now);
+    put(j, " link=%s->%s\n", from, to);
+}
+
+/* ---- what they did ---- */
 
 static void put_orders(struct journal *j, const struct verdict *v)
 {
@@ -79,32 +162,70 @@ static void put_orders(struct journal *j, const struct verdict *v)
         put(j, " hold=1");
     else if (v->delay)
         put(j, " delay=%" PRIu64, v->delay);
-    if (v->drop)
-        put(j, " drop=1");
     if (v->cut != SIZE_MAX)
         put(j, " cut=%zu", v->cut);
     if (v->slice)
         put(j, " slice=%zu gap=%" PRIu64, v->slice, v->gap);
+    if (v->before.p)
+        put(j, " before=%zu", v->before.n);
+    if (v->instead.p)
+        put(j, " instead=%zu", v->instead.n);
+    put(j, "%s%s%s%s%s", v->drop ? " drop=1" : "", v->owe ? " owe=1" : "",
+        v->stick ? " stick=1" : "", v->twice ? " twice=1" : "",
+        v->freeze ? " freeze=1" : "");
     if (v->close)
         put(j, " close=%s", v->close == CLOSE_RST ? "rst" : "fin");
 }
 
-void journal_decision(struct journal *j, const struct decision *d)
+static void put_about(struct journal *j, const struct rule *r, const struct dialog *d,
+                      enum lane_id lane, uint64_t frame)
 {
     static const char *const lanes[] = {"requests", "replies"};
+
+    put(j, " rule=%s link=%s->%s session=%" PRIu64 " lane=%s frame=%" PRIu64, r->name,
+        d->from->name, d->to->name, d->ordinal, lanes[lane], frame);
+}
+
+void journal_decision(struct journal *j, const struct decision *d)
+{
+    static const char *const places[] = {"", " at=bytes", " at=open", " at=live",
+                                         " at=end"};
     char cmd[TRACK_COMMAND * 4 + 4];
 
-    if (j->start == 0)
-        j->start = d->now;
-    put(j,
-        "ev=decision t=%.6f rule=%s link=%s->%s session=%" PRIu64
-        " lane=%s frame=%" PRIu64,
-        (double)(d->now - j->start) / 1e9, d->rule->name, d->dialog->from->name,
-        d->dialog->to->name, d->dialog->ordinal, lanes[d->lane], d->frame);
+    put(j, "ev=decision");
+    put_time(j, d->now);
+    put_about(j, d->rule, d->dialog, d->lane, d->frame);
     if (d->command[0])
         put(j, " cmd=%s", log_quote(d->command, strlen(d->command), cmd, sizeof cmd));
-    put(j, " fault=%s", d->rule->fault->name);
+    put(j, " fault=%s%s", d->rule->fault->name, places[d->at]);
     put_orders(j, d->orders);
+    put(j, "\n");
+}
+
+void journal_account(struct journal *j, const struct account *a)
+{
+    put(j, "ev=bytes");
+    put_about(j, a->rule, a->dialog, a->lane, a->frame);
+    put(j, " dropped=%" PRIu64 " added=%" PRIu64 "\n", a->dropped, a->added);
+}
+
+static void put_lane(struct journal *j, const char *name, const struct lane *l)
+{
+    uint64_t unsent = l->bytes + l->added - l->dropped - l->sent;
+
+    put(j,
+        " %s_in=%" PRIu64 " %s_out=%" PRIu64 " %s_dropped=%" PRIu64 " %s_added=%" PRIu64
+        " %s_unsent=%" PRIu64,
+        name, l->bytes, name, l->sent, name, l->dropped, name, l->added, name, unsent);
+}
+
+void journal_end(struct journal *j, const struct dialog *d)
+{
+    put(j, "ev=end link=%s->%s session=%" PRIu64, d->from->name, d->to->name, d->ordinal);
+    if (d->ender)
+        put(j, " by=%s", d->ender->name);
+    put_lane(j, "requests", &d->lane[LANE_REQUESTS]);
+    put_lane(j, "replies", &d->lane[LANE_REPLIES]);
     put(j, "\n");
 }
 
@@ -125,6 +246,7 @@ void journal_close(struct journal **j)
     if ((*j)->lost)
         log_error("journal", "state=incomplete writes_lost=%" PRIu64, (*j)->lost);
     fclose((*j)->f);
+    plan_unref(&(*j)->plan);
     free(*j);
     *j = NULL;
 }

@@ -291,6 +291,8 @@ int listener_open(struct listener *l, struct node *n, const struct addr *at,
 
 void listener_close(struct listener *l)
 {
+    if (l->node == NULL) /* the start failed before it was opened */
+        return;
     wake_set(wake_of(l), &l->retry, NSEC_NEVER);
     stop(l);
 }

@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"probe", "measure what a client sees: stale reads and their age", cmd_probe},
     {"hello", "connect, say HELLO, read the key mystery", cmd_hello},
     {"faults", "the catalogue of faults and their parameters", cmd_faults},
+    {"journal", "do again what rules have decided before", cmd_journal},
     {0},
 };
 

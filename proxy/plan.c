@@ -169,18 +169,18 @@ int plan_without(const struct plan *old, const char *glob, struct plan **out,
 
 bool plan_fired(const struct plan *p, struct rule *r)
 {
-    bool over = r->once;
+    bool changed = r->once && !r->over;
 
     r->over |= r->once;
     for (size_t i = 0; i < p->n; i++) {
         struct rule *other = p->entry[i].rule;
 
-        if (strcmp(other->after_rule, r->name) == 0)
-            other->begun = true;
-        if (strcmp(other->until_rule, r->name) == 0)
-            over = other->over = true;
+        if (!other->begun && strcmp(other->after_rule, r->name) == 0)
+            changed = other->begun = true;
+        if (!other->over && strcmp(other->until_rule, r->name) == 0)
+            changed = other->over = true;
     }
-    return over;
+    return changed;
 }
 
 static bool is_over(const struct plan_entry *e, nsec now)

@@ -242,9 +242,11 @@ static void on_expiry(struct wake_node *n, nsec now)
     if (plan) {
         log_info("rule.expire", "rules=%zu", p->plan->n - plan->n);
         adopt(p, plan);
-    } else {
-        wake_set(&p->wake, &p->expiry, plan_due(p->plan));
+        return;
     }
+    wake_set(&p->wake, &p->expiry, plan_due(p->plan));
+    filter_listeners(p); /* a rule that waited for another may have begun */
+    replan_sessions(p);
 }
 
 /* A node that dials PSYNC is a replica; one that is dialed so, and does not replicate
@@ -331,6 +333,7 @@ static void free_proxy(struct proxy *p)
     plan_unref(&p->plan);
     core_release(&p->core);
     journal_close(&p->journal);
+    replay_close(&p->replay);
     free(p);
 }
 
@@ -377,14 +380,15 @@ void proxy_close(struct proxy *p, nsec drain, void (*done)(void *arg), void *arg
         return;
     p->closing = true;
     wake_set(&p->wake, &p->expiry, NSEC_NEVER);
+    wake_set(&p->wake, &p->rerun, NSEC_NEVER);
     for (size_t i = 0; i < p->nodes; i++)
         listener_close(&p->node[i].listener);
     proxy_unhold(p); /* our own: the rest is sessions and listeners */
 }
 
-/* Some rule's life has ended with what just happened: it leaves when the loop is back,
- * not in the middle of a frame. */
-static void on_over(void *arg)
+/* Some rule's life has begun or ended with what just happened: that takes effect when the
+ * loop is back, not in the middle of a frame. */
+static void on_changed(void *arg)
 {
     struct proxy *p = arg;
 
@@ -406,7 +410,9 @@ static int setup(struct proxy *p, const struct config *c, struct err *e)
         return err_set(e, err, "cannot start: %s", strerror(-err));
     if (c->journal && (err = journal_open(&p->journal, c->journal, c->seed, e)) < 0)
         return err;
-    p->core.over = on_over;
+    if (p->journal)
+        journal_config(p->journal, c);
+    p->core.changed = on_changed;
     p->core.arg = p;
     events_init(p);
     for (size_t i = 0; i < c->nrules && err == 0; i++) {
@@ -419,6 +425,8 @@ static int setup(struct proxy *p, const struct config *c, struct err *e)
         else
             adopt(p, plan);
     }
+    if (err == 0 && c->replay)
+        err = rerun_open(p, c->replay, e);
     return err;
 }
 

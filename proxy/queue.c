@@ -250,12 +250,17 @@ bool queue_delayed(const struct queue *q)
     return q->first && q->first->how.by && q->first->how.due != NSEC_NEVER;
 }
 
-void queue_forgive(struct queue *q, nsec now, bool (*gone)(void *arg, uint64_t serial),
-                   void *arg)
+void queue_forgive(struct queue *q, nsec now, uint64_t holders,
+                   bool (*gone)(void *arg, uint64_t serial), void *arg)
 {
-    for (struct seg *s = q->first; s; s = s->next)
-        if (s->how.by && gone(arg, s->how.by)) {
+    for (struct seg *s = q->first; s; s = s->next) {
+        if (s->how.by == 0)
+            continue;
+        if (s->how.due == NSEC_NEVER)
+            s->how.by &= ~holders;
+        else if (gone(arg, s->how.by))
             s->how.by = 0;
+        if (s->how.by == 0)
             s->how.due = now;
-        }
+    }
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dialog_parts.h"
+#include "replay.h"
 
 struct seat {
     struct rule *rule;
@@ -14,6 +15,9 @@ struct seat {
     int slot;
     bool fresh;     /* taken, but on_open has not been asked yet */
     bool on;        /* acts on the frame now passing */
+    bool fired;     /* and has ordered something */
+    bool told;      /* what it decides is in the replay */
+    uint64_t key;   /* its name, for that */
     uint64_t met;   /* frames that met its conditions */
     uint64_t acted; /* frames it acted on */
     void *state;    /* the fault's own */
@@ -109,12 +113,16 @@ static bool take(struct dialog *d, const struct lane *l, struct seat *s,
 
     if (old)
         *s = *old;
-    s->fresh = old == NULL;
+    s->fresh = old == NULL || old->fresh;
     s->share = NULL;
     s->rule = rule_ref(e->rule);
     s->serial = e->serial;
     s->slot = e->slot;
     s->state = state;
+    if (d->core->replay) {
+        s->key = rng_hash(e->rule->name, strlen(e->rule->name));
+        s->told = replay_has(d->core->replay, s->key);
+    }
     if (old)
         memcpy(state, old->state, e->rule->fault->state_size);
     return join(d, s);
@@ -161,12 +169,22 @@ void seats_release(struct dialog *d, enum lane_id lane)
     l->seats = 0;
 }
 
+/* Is the frame an answer, as far as can be known? */
+static bool is_answer(const struct dialog *d, const struct resp *frame,
+                      const struct track_mark *mark)
+{
+    return mark || (d->track.lost && frame && frame->type != '>');
+}
+
 static bool meets(const struct dialog *d, const struct seat *s, enum lane_id lane,
                   const struct resp *frame, const struct track_mark *mark)
 {
     const struct rule *r = s->rule;
 
     if ((!r->fault->on_frame && !r->fault->on_bytes) || !rule_in_force(r))
+        return false;
+    if (r->fault->answers && lane == LANE_REPLIES && !r->reply[0] &&
+        !is_answer(d, frame, mark))
         return false;
     if (r->reply[0] && (lane != LANE_REPLIES || !frame || !match_reply(r, frame)))
         return false;
@@ -204,50 +222,69 @@ static struct rng draws(const struct dialog *d, enum lane_id lane, const struct 
     });
 }
 
-/* Add one rule's orders to the whole. The rule that delays most answers for the wait. */
-static void add(struct lane *l, struct verdict *all, const struct verdict *v,
-                const struct seat *s, nsec *most, uint64_t *by)
+/* Add one rule's orders to the whole. The rule that delays most answers for the wait, and
+ * of those that hold, all do; else the first that orders a thing answers for it. */
+static void add(struct dialog *d, enum lane_id lane, struct verdict *all,
+                const struct verdict *v, const struct seat *s, nsec *most, uint64_t *by)
 {
-    if (v->delay > *most) {
+    struct lane *l = &d->lane[lane];
+
+    if (v->delay == NSEC_NEVER) {
+        *by = holder_bit(l, s->serial) | (*most == NSEC_NEVER ? *by : 0);
+        *most = NSEC_NEVER;
+    } else if (v->delay > *most) {
         *most = v->delay;
         *by = s->serial;
     }
     verdict_delay(all, v->delay);
+    if ((v->drop || v->cut != SIZE_MAX) && l->scan && l->scan->dropper == NULL)
+        rule_hold(&l->scan->dropper, s->rule);
+    if ((v->close || v->owe) && d->ender == NULL)
+        rule_hold(&d->ender, s->rule);
+    if (v->twice && !all->twice)
+        l->scan->twicer = s->rule;
     all->drop |= v->drop;
     all->twice |= v->twice;
     verdict_cut(all, v->cut);
     verdict_close(all, v->close);
     if (v->slice)
         verdict_slice(all, v->slice, v->gap);
-    if (v->before.p)
+    if (v->before.p && all->before.p == NULL) {
         verdict_before(all, v->before.p, v->before.n);
+        l->scan->herald = s->rule;
+    }
     if (v->instead.p && all->instead.p == NULL) {
         all->instead = v->instead;
         l->scan->speaker = s->rule;
     }
     if (v->owe && l->owed_by == 0)
         l->owed_by = s->serial;
-    if (v->stick && l->stuck_by == 0)
-        l->sticking = s->serial; /* from the end of this frame on */
-    if (v->freeze && l->frozen_by == 0)
-        l->frozen_by = s->serial;
+    if (v->stick)
+        l->sticking |= holder_bit(l, s->serial); /* from the end of this frame on */
+    if (v->freeze)
+        l->frozen_by |= holder_bit(l, s->serial);
 }
 
-/* A rule acts: those that wait for that may begin, or be over. */
-static void fire(struct dialog *d, struct rule *r)
+/* A rule acts: those that wait for that may begin, or be over. It acts when it orders
+ * something: a limit that counts has not acted yet. */
+static void fire(struct dialog *d, struct seat *s, const struct verdict *v)
 {
-    r->fired++;
-    if (d->plan->triggers && plan_fired(d->plan, r) && d->core->over)
-        d->core->over(d->core->arg);
+    if (s->fired || verdict_is_pass(v))
+        return;
+    s->fired = true;
+    s->rule->fired++;
+    if (d->plan->triggers && plan_fired(d->plan, s->rule) && d->core->changed)
+        d->core->changed(d->core->arg);
 }
 
-static void report(struct dialog *d, enum lane_id lane, nsec now, const struct seat *s,
-                   const char *command, const struct verdict *v)
+static void report(struct dialog *d, enum lane_id lane, nsec now, struct seat *s,
+                   const char *command, const struct verdict *v, enum decided_at at)
 {
-    struct decision what = {s->rule, d, lane, d->lane[lane].frames, command, v, now};
+    struct decision what = {s->rule, d, lane, d->lane[lane].frames, command, v, now, at};
 
     d->core->decisions++;
-    fire(d, s->rule);
+    d->decisions++;
+    fire(d, s, v);
     if (d->core->decided)
         d->core->decided(d->core->arg, &what);
 }
@@ -281,26 +318,55 @@ static struct unit unit_of(const struct dialog *d, const struct seat *s, nsec no
     };
 }
 
-/* The frame meets the rule's conditions. Is it its turn, and what does it order? */
+/* What the replay has it decide here; NULL = nothing. */
+static const struct verdict *recorded(const struct dialog *d, enum lane_id lane,
+                                      const struct seat *s, enum decided_at at)
+{
+    return replay_find(d->core->replay,
+                       &(struct replay_key){.rule = s->key,
+                                            .link = d->link,
+                                            .session = d->ordinal,
+                                            .frame = d->lane[lane].frames,
+                                            .lane = lane,
+                                            .at = at});
+}
+
+/* The orders are those recorded; only the bytes they name are the fault's of today. */
+static void repeat(struct verdict *v, const struct verdict *told)
+{
+    struct bytes before = v->before, instead = v->instead;
+
+    *v = *told;
+    v->before = told->before.n ? before : (struct bytes){NULL, 0};
+    v->instead = told->instead.n ? instead : (struct bytes){NULL, 0};
+}
+
+/* The frame meets the rule's conditions. Is it its turn, and what does it order? With a
+ * replay it is its turn when it was, conditions or not. */
 static void act(struct dialog *d, enum lane_id lane, nsec now, struct seat *s,
                 const struct resp *frame, const struct track_mark *mark)
 {
     struct lane *l = &d->lane[lane];
     struct rng rng = draws(d, lane, s);
     struct unit u = unit_of(d, s, now, frame, &rng);
+    const struct verdict *told = s->told ? recorded(d, lane, s, DECIDED_FRAME) : NULL;
     struct verdict v = VERDICT_PASS;
     char command[TRACK_COMMAND];
 
-    s->on = its_turn(s, &rng);
+    s->on = s->told ? told != NULL : its_turn(s, &rng);
     if (!s->on)
         return;
     l->scan->metered |= s->rule->fault->on_bytes != NULL;
+    s->fired = false;
     u.nth = s->acted++;
     if (s->rule->fault->on_frame)
         s->rule->fault->on_frame(s->rule->conf, s->state, &u, &v);
-    add(l, &l->scan->verdict, &v, s, &l->scan->most, &l->scan->by);
+    if (told)
+        repeat(&v, told);
+    add(d, lane, &l->scan->verdict, &v, s, &l->scan->most, &l->scan->by);
     if (s->rule->fault->on_bytes || !verdict_is_pass(&v))
-        report(d, lane, now, s, command_of(frame, mark, command, sizeof command), &v);
+        report(d, lane, now, s, command_of(frame, mark, command, sizeof command), &v,
+               DECIDED_FRAME);
 }
 
 void seats_judge(struct dialog *d, enum lane_id lane, nsec now, const struct resp *frame,
@@ -311,10 +377,11 @@ void seats_judge(struct dialog *d, enum lane_id lane, nsec now, const struct res
     l->scan->verdict = VERDICT_PASS;
     l->scan->by = l->scan->most = 0;
     l->scan->metered = false;
+    rule_unref(&l->scan->dropper);
     for (unsigned i = 0; i < l->seats; i++) {
         struct seat *s = &l->seat[i];
 
-        s->on = meets(d, s, lane, frame, mark);
+        s->on = s->told || meets(d, s, lane, frame, mark);
         if (s->on)
             act(d, lane, now, s, frame, mark);
     }
@@ -366,29 +433,46 @@ size_t seats_judge_bytes(struct dialog *d, enum lane_id lane, nsec now,
         u.len = n;
         u.nth = s->acted - 1;
         s->rule->fault->on_bytes(s->rule->conf, s->state, &u, &one);
-        add(l, v, &one, s, &most, by);
+        add(d, lane, v, &one, s, &most, by);
+        fire(d, s, &one);
         if (one.drop || one.close || one.cut != SIZE_MAX)
-            report(d, lane, now, s, "", &one);
+            report(d, lane, now, s, "", &one, DECIDED_BYTES);
     }
     return n;
 }
 
 /* A rule with no condition on frames can act on a session as such. */
-static bool acts_on_sessions(const struct seat *s, enum lane_id lane)
+static bool acts_on_sessions(const struct seat *s)
 {
     const struct rule *r = s->rule;
 
-    if (r->lane == LANE_BOTH ? lane == LANE_REPLIES : r->lane != lane)
-        return false;
-    return r->fault->on_open && s->slot < 0 && !r->reply[0] && !r->nth && !r->every &&
-           !r->first && !r->after;
+    return s->slot < 0 && !r->reply[0] && !r->nth && !r->every && !r->first &&
+           !r->after && (s->told || rule_in_force(r));
+}
+
+/* Of a rule for both lanes one speaks for the session; either can be frozen. */
+static void speak_once(const struct rule *r, enum lane_id lane, struct verdict *v)
+{
+    bool freeze = v->freeze;
+
+    if (r->lane != LANE_BOTH || lane == LANE_REPLIES)
+        return;
+    *v = VERDICT_PASS;
+    v->freeze = freeze;
+}
+
+static bool by_chance(const struct seat *s, struct rng *rng)
+{
+    return s->rule->chance >= 1 || rng_unit(rng) < s->rule->chance;
 }
 
 void seats_open(struct dialog *d, enum lane_id lane, nsec now, bool live,
-                struct verdict *v)
+                struct verdict *v, uint64_t *by)
 {
     struct lane *l = &d->lane[lane];
-    uint64_t frames = l->frames, by = 0;
+    enum decided_at at = live ? DECIDED_LIVE : DECIDED_OPEN;
+    uint64_t frames = l->frames;
+    const struct verdict *told;
     nsec most = 0;
 
     for (unsigned i = 0; i < l->seats; i++) {
@@ -397,19 +481,24 @@ void seats_open(struct dialog *d, enum lane_id lane, nsec now, bool live,
         struct rng rng;
         struct unit u = unit_of(d, s, now, NULL, &rng);
 
-        if (!s->fresh || !acts_on_sessions(s, lane) || !rule_in_force(s->rule))
+        if (!s->fresh || s->rule->fault->on_open == NULL || !acts_on_sessions(s))
             continue;
         s->fresh = false;
         l->frames = 0; /* the draw is about the session itself */
         rng = draws(d, lane, s);
         u.live = live;
-        if (s->rule->chance < 1 && rng_unit(&rng) >= s->rule->chance)
+        told = s->told ? recorded(d, lane, s, at) : NULL;
+        if (s->told ? told == NULL : !by_chance(s, &rng))
             continue;
         s->rule->fault->on_open(s->rule->conf, s->state, &u, &one);
+        speak_once(s->rule, lane, &one);
+        if (told)
+            repeat(&one, told);
         if (verdict_is_pass(&one))
             continue;
-        add(l, v, &one, s, &most, &by);
-        report(d, lane, now, s, "", &one);
+        add(d, lane, v, &one, s, &most, by);
+        s->fired = false;
+        report(d, lane, now, s, "", &one, at);
     }
     l->frames = frames;
 }
@@ -418,6 +507,7 @@ nsec seats_end(struct dialog *d, enum lane_id lane, nsec now, uint64_t *by)
 {
     struct lane *l = &d->lane[lane];
     struct verdict v = VERDICT_PASS;
+    const struct verdict *told = NULL;
     nsec most = 0;
 
     for (unsigned i = 0; i < l->seats; i++) {
@@ -426,11 +516,17 @@ nsec seats_end(struct dialog *d, enum lane_id lane, nsec now, uint64_t *by)
         struct rng rng = draws(d, lane, s);
         struct unit u = unit_of(d, s, now, NULL, &rng);
 
-        if (s->rule->fault->on_end == NULL || s->slot >= 0 || !rule_in_force(s->rule))
+        if (s->rule->fault->on_end == NULL || !acts_on_sessions(s))
+            continue;
+        told = s->told ? recorded(d, lane, s, DECIDED_END) : NULL;
+        if (s->told ? told == NULL : !by_chance(s, &rng))
             continue;
         s->rule->fault->on_end(s->rule->conf, s->state, &u, &one);
-        add(l, &v, &one, s, &most, by);
-        report(d, lane, now, s, "", &one);
+        if (told)
+            repeat(&one, told);
+        add(d, lane, &v, &one, s, &most, by);
+        s->fired = false;
+        report(d, lane, now, s, "", &one, DECIDED_END);
     }
     return v.delay;
 }
@@ -454,6 +550,6 @@ void seats_mark(const struct dialog *d, const struct resp *request, struct track
     for (unsigned i = 0; i < l->seats; i++)
         if (l->seat[i].slot >= 0 && match_request(l->seat[i].rule, request, &d->track))
             m->mask |= UINT64_C(1) << l->seat[i].slot;
-    if (m->mask)
+    if (m->mask || (l->seats && d->core->decided)) /* somebody wants to know */
         (void)command_of(request, NULL, m->command, sizeof m->command);
 }

@@ -417,6 +417,8 @@ void session_replan(struct session *s, nsec t)
         session_fail(s, "taking up the plan", UV_ENOMEM);
     if (!s->closing)
         session_filter(s);
+    if (!s->closing && !s->connected && s->dial == NULL && s->dialog.wait == 0)
+        wake_set(&s->proxy->wake, &s->wake, t); /* it need not wait any more */
     session_turn(s, t);
 }
 

@@ -25,8 +25,8 @@ enum family { CHANNELS, PATTERNS, SHARDS };
 
 struct track_entry {
     struct track_mark mark;
-    struct rule *rule;  /* that gives the reply in the server's place; else NULL */
-    struct bytes reply; /* and that reply */
+    struct rule *rule;  /* of INSTEAD, and of what is mute: kept alive; else NULL */
+    struct bytes reply; /* of INSTEAD: what it says */
     uint64_t count;     /* requests alike, or confirmations still to come */
     uint8_t kind, family;
 };
@@ -51,6 +51,7 @@ void track_release(struct track *t)
     free(t->name);
     free(t->user);
     t->name = t->user = NULL;
+    rule_unref(&t->muted_by);
 }
 
 static void lose(struct track *t)
@@ -87,7 +88,7 @@ static bool grow(struct track *t)
 
 static bool is_odd(const struct track_entry *e)
 {
-    return e->rule || e->mark.mute;
+    return e->rule != NULL;
 }
 
 static void pop(struct track *t)
@@ -102,8 +103,8 @@ static void pop(struct track *t)
 static bool same_mark(const struct track_mark *a, const struct track_mark *b)
 {
     return a->mask == b->mask && a->mute == b->mute &&
-           (a->mask == 0 || (a->serial == b->serial &&
-                             memcmp(a->command, b->command, TRACK_COMMAND) == 0));
+           (a->mask == 0 || a->serial == b->serial) &&
+           memcmp(a->command, b->command, TRACK_COMMAND) == 0;
 }
 
 static void expect(struct track *t, enum kind kind, enum family family, uint64_t count,
@@ -111,6 +112,8 @@ static void expect(struct track *t, enum kind kind, enum family family, uint64_t
 {
     struct track_entry *e = back(t);
 
+    if (t->quiet)
+        return;
     if (e && kind == ONE && e->kind == ONE && e->rule == NULL && same_mark(&e->mark, m)) {
         e->count += count;
         return;
@@ -125,17 +128,16 @@ static void expect(struct track *t, enum kind kind, enum family family, uint64_t
     e->count = count;
     e->kind = (uint8_t)kind;
     e->family = (uint8_t)family;
-    e->rule = NULL;
-    t->odd += m->mute;
+    e->rule = m->mute ? rule_ref(m->mute) : NULL;
+    t->odd += is_odd(e);
 }
 
 void track_instead(struct track *t, struct rule *rule, struct bytes reply)
 {
     struct track_entry *e;
-    bool skip = t->skip_next;
 
-    t->skip_next = false;
-    if (t->lost || t->replicating || t->silent || skip)
+    t->quiet = t->silent || t->skip_next; /* the server has yet to use up a SKIP */
+    if (t->lost || t->replicating || t->quiet)
         return;
     expect(t, INSTEAD, CHANNELS, 1, &(struct track_mark){0});
     if (t->lost)
@@ -150,10 +152,20 @@ bool track_due(const struct track *t, struct bytes *reply)
 {
     struct track_entry *e = front(t);
 
-    if (e == NULL || e->rule == NULL)
+    if (e == NULL || e->kind != INSTEAD)
         return false;
     *reply = e->reply;
     return true;
+}
+
+struct rule *track_speaker(const struct track *t)
+{
+    return front(t)->rule;
+}
+
+void track_spoken(struct track *t)
+{
+    pop(t);
 }
 
 static void set_text(char **into, const struct resp *r, unsigned word)
@@ -165,22 +177,26 @@ static void set_text(char **into, const struct resp *r, unsigned word)
 /* AUTH [user] password */
 static void auth_command(struct track *t, const struct resp *r)
 {
-    if (r->words == 3)
-        set_text(&t->user, r, 1);
+    set_text(&t->user, r, r->words == 3 ? 1 : RESP_WORDS); /* without one: default */
 }
 
-static uint32_t database_of(const struct resp *r)
+static uint32_t number_of(const struct resp *r, unsigned word)
 {
-    char number[8] = "";
-    size_t n = r->words > 1 && r->word[1].kept < sizeof number ? r->word[1].kept : 0;
+    char number[12] = "";
+    size_t n = word < r->words && r->word[word].kept < sizeof number ? r->word[word].kept
+                                                                     : 0;
 
-    memcpy(number, r->word[1].text, n);
+    memcpy(number, r->word[word].text, n);
     return (uint32_t)strtoul(number, NULL, 10);
 }
 
 /* HELLO [version [AUTH user password] [SETNAME name]] */
-static void hello_command(struct track *t, const struct resp *r)
+static void hello_command(struct track *t, const struct resp *r,
+                          const struct track_mark *m)
 {
+    if (t->quiet && r->words > 1)
+        t->resp = number_of(r, 1) == 3 ? 3 : 2;
+    expect(t, HELLO, CHANNELS, 1, m);
     for (unsigned i = 2; i < r->words; i++) {
         if (resp_word_is(r, i, "AUTH"))
             set_text(&t->user, r, i + 1);
@@ -197,27 +213,53 @@ static void client_command(struct track *t, const struct resp *r,
     if (resp_word_is(r, 1, "SETNAME") && r->words > 2 && r->word[2].kept >= 9 &&
         strncasecmp(r->word[2].text, "sentinel-", 9) == 0)
         t->role = ROLE_SENTINEL;
-    if (!resp_word_is(r, 1, "REPLY")) {
-        if (!t->silent)
-            expect(t, ONE, CHANNELS, 1, m);
-        return;
-    }
-    if (resp_word_is(r, 2, "OFF")) {
+    if (!resp_word_is(r, 1, "REPLY") || r->elements != 3) {
+        expect(t, ONE, CHANNELS, 1, m);
+    } else if (resp_word_is(r, 2, "OFF")) {
         t->silent = true;
     } else if (resp_word_is(r, 2, "SKIP")) {
         t->skip_next = !t->silent;
     } else {
         if (resp_word_is(r, 2, "ON"))
-            t->silent = false;
-        if (!t->silent)
-            expect(t, ONE, CHANNELS, 1, m); /* ON says OK; anything else is an error */
+            t->silent = t->quiet = false;
+        expect(t, ONE, CHANNELS, 1, m); /* ON says OK; anything else is an error */
     }
+}
+
+/* As RESET leaves the session: nothing subscribed, no monitor, RESP2. */
+static void has_reset(struct track *t)
+{
+    t->channels = t->patterns = t->shards = 0;
+    t->monitoring = t->hidden = false;
+    t->resp = 2;
+    t->role = ROLE_CLIENT;
 }
 
 static void reset_command(struct track *t, const struct track_mark *m)
 {
-    t->in_multi = t->silent = t->skip_next = false;
+    bool skipped = t->quiet && !t->silent; /* it undoes OFF before it answers */
+
+    t->in_multi = t->silent = t->asked_monitor = false;
+    t->quiet = skipped;
+    t->database = 0;
+    free(t->name);
+    free(t->user);
+    t->name = t->user = NULL;
+    if (skipped)
+        has_reset(t);
     expect(t, RESET, CHANNELS, 1, m);
+}
+
+static void monitor_command(struct track *t, const struct track_mark *m)
+{
+    if (t->asked_monitor) /* to ask twice is not answered */
+        return;
+    t->asked_monitor = true;
+    if (t->quiet) {
+        t->monitoring = true;
+        t->role = ROLE_MONITOR;
+    }
+    expect(t, MONITOR, CHANNELS, 1, m);
 }
 
 static void subscription(struct track *t, const struct resp *r, enum kind kind,
@@ -231,7 +273,14 @@ static void subscription(struct track *t, const struct resp *r, enum kind kind,
     }
     if (kind == SUBSCRIBE && t->role == ROLE_CLIENT)
         t->role = ROLE_PUBSUB;
+    t->hidden |= t->quiet; /* Redis 7 confirms all the same */
     expect(t, kind, family, named, m);
+}
+
+/* In RESP2 a subscriber may do nothing but subscribe, PING and RESET. */
+static bool is_deaf(const struct track *t)
+{
+    return t->resp == 2 && (t->channels || t->patterns || t->shards);
 }
 
 static void replicate(struct track *t)
@@ -253,8 +302,8 @@ static const struct special {
     {"RESET", 5, 'r', 0, 0},
     {"PSYNC", 5, 'p', 0, 0},
     {"SYNC", 4, 'p', 0, 0},
-    {"HELLO", 5, 'k', HELLO, 0},
-    {"MONITOR", 7, 'k', MONITOR, 0},
+    {"HELLO", 5, 'h', 0, 0},
+    {"MONITOR", 7, 'M', 0, 0},
     {"AUTH", 4, 'u', 0, 0},
     {"SELECT", 6, 'd', 0, 0},
     {"REPLCONF", 8, 'a', 0, 0},
@@ -288,19 +337,16 @@ static void special_request(struct track *t, const struct special *s,
                             const struct resp *r, const struct track_mark *m)
 {
     switch (s->act) {
-    case 'm': t->in_multi = true; break;
+    case 'm': t->in_multi = !is_deaf(t); break;
     case 'e': t->in_multi = false; break;
     case 'c': client_command(t, r, m); return;
     case 'r': reset_command(t, m); return;
     case 'p': replicate(t); return;
     case 's': subscription(t, r, (enum kind)s->kind, (enum family)s->family, m); return;
-    case 'd': t->database = database_of(r); break;
+    case 'd': t->database = number_of(r, 1); break;
     case 'u': auth_command(t, r); break;
-    case 'k':
-        if (s->kind == HELLO)
-            hello_command(t, r);
-        expect(t, (enum kind)s->kind, CHANNELS, 1, m);
-        return;
+    case 'h': hello_command(t, r, m); return;
+    case 'M': monitor_command(t, m); return;
     case 'a':
         if (resp_word_is(r, 1, "ACK") || resp_word_is(r, 1, "GETACK"))
             return; /* neither is ever answered */
@@ -313,19 +359,16 @@ void track_request(struct track *t, const struct resp *r, const struct track_mar
 {
     const struct special *s = special(r);
 
-    if (t->lost || t->replicating || r->words == 0 || r->elements <= 0)
-        return; /* an empty line or array is no request */
-    if (t->skip_next || t->silent) {
-        bool off = t->silent;
-
-        t->skip_next = false;
-        if (s == NULL || (s->act != 'c' && s->act != 'r' && s->act != 'p'))
-            return;
-        if (!off && s->act == 'c')
-            return; /* SKIP silences whatever comes next */
-    }
-    if (t->in_multi && s && s->act != 'e' && s->act != 'r')
+    if (t->lost || t->replicating)
+        return;
+    t->quiet = t->silent || t->skip_next;
+    t->skip_next = false; /* an empty line or array uses it up */
+    if (r->words == 0 || r->elements <= 0)
+        return; /* and is no request */
+    if (t->in_multi && s && s->act != 'e' && s->act != 'r') {
+        t->hidden |= s->act == 's';
         s = NULL; /* queued: the answer is +QUEUED or an error */
+    }
     if (s)
         special_request(t, s, r, m);
     else
@@ -337,16 +380,15 @@ static bool is_aggregate(const struct resp *r)
     return r->type == '*' || r->type == '>';
 }
 
-/* "subscribe", "punsubscribe" ...: which family, and is it a confirmation at all? */
-static bool confirmation(const struct resp *r, const struct track_entry *e)
+/* "subscribe", "punsubscribe" ...: is it a confirmation, and of which family? */
+static bool confirmation(const struct resp *r, bool off, enum family family)
 {
     static const char *const words[2][3] = {
         {"subscribe", "psubscribe", "ssubscribe"},
         {"unsubscribe", "punsubscribe", "sunsubscribe"},
     };
 
-    return is_aggregate(r) &&
-           resp_word_is(r, 0, words[e->kind == UNSUBSCRIBE][e->family]);
+    return is_aggregate(r) && resp_word_is(r, 0, words[off][family]);
 }
 
 static uint32_t *subscribed(struct track *t, unsigned family)
@@ -356,30 +398,50 @@ static uint32_t *subscribed(struct track *t, unsigned family)
                                 : &t->shards;
 }
 
-static void confirmed(struct track *t, struct track_entry *e)
+/* A confirmation says how many there are now: of channels and patterns together. */
+static void recount(struct track *t, enum family family, const struct resp *r)
 {
-    uint32_t *n = subscribed(t, e->family);
+    uint32_t n = number_of(r, 2);
+    uint32_t others = family == CHANNELS ? t->patterns : t->channels;
 
-    if (e->count ==
-        0) /* "all of them": one confirmation each, or one if there are none */
-        e->count = *n ? *n : 1;
-    if (e->kind == SUBSCRIBE)
-        ++*n;
-    else if (*n > 0)
-        --*n;
+    if (family == SHARDS)
+        others = 0;
+    *subscribed(t, family) = n > others ? n - others : 0;
+}
+
+static void confirmed(struct track *t, struct track_entry *e, const struct resp *r)
+{
+    uint32_t n = *subscribed(t, e->family);
+
+    if (e->count == 0) /* all of them: one each, or one if there are none */
+        e->count = n ? n : 1;
+    recount(t, (enum family)e->family, r);
     if (--e->count == 0)
         pop(t);
 }
 
-/* Does nobody ask for this frame? */
-static bool unasked(const struct track *t, const struct resp *r)
+/* One that answers no request we know of: see hidden. */
+static bool confirms_unasked(struct track *t, const struct resp *r)
 {
-    if (r->type == '>')
+    for (unsigned family = CHANNELS; family <= SHARDS; family++)
+        for (unsigned off = 0; off < 2; off++)
+            if (confirmation(r, off, (enum family)family)) {
+                recount(t, (enum family)family, r);
+                return true;
+            }
+    return false;
+}
+
+/* Does nobody ask for this frame? */
+static bool unasked(struct track *t, const struct resp *r)
+{
+    if ((t->hidden && confirms_unasked(t, r)) || r->type == '>')
         return true;
     if (t->monitoring && r->type == '+' && r->words && r->word[0].kept &&
         r->word[0].text[0] >= '0' && r->word[0].text[0] <= '9')
         return true;
-    if (r->type != '*' || t->channels + t->patterns + t->shards == 0)
+    if (r->type != '*' || t->resp == 3 ||
+        (t->channels + t->patterns + t->shards == 0 && !t->hidden))
         return false;
     return resp_word_is(r, 0, "message") || resp_word_is(r, 0, "pmessage") ||
            resp_word_is(r, 0, "smessage");
@@ -391,12 +453,8 @@ static void answered(struct track *t, struct track_entry *e, const struct resp *
 
     if (!failed && e->kind == HELLO)
         t->resp = r->type == '%' ? 3 : 2;
-    if (!failed && e->kind == RESET) {
-        t->channels = t->patterns = t->shards = 0;
-        t->monitoring = false;
-        t->resp = 2;
-        t->role = ROLE_CLIENT;
-    }
+    if (!failed && e->kind == RESET)
+        has_reset(t);
     if (!failed && e->kind == MONITOR) {
         t->monitoring = true;
         t->role = ROLE_MONITOR;
@@ -412,14 +470,17 @@ enum track_answer track_reply(struct track *t, const struct resp *r, struct trac
     m->mask = 0;
     if (t->lost)
         return UNKNOWN;
-    if (e && e->rule) {
-        pop(t);
-        return ANSWERS;
+    if (e && e->kind == INSTEAD) /* it is our turn, and this is the server's */
+        e = NULL;
+    if (e && e->mark.mute) {
+        rule_unref(&t->muted_by);
+        t->muted_by = rule_ref(e->mark.mute);
     }
     if (e && e->kind != ONE) {
         *m = e->mark;
-        if ((e->kind == SUBSCRIBE || e->kind == UNSUBSCRIBE) && confirmation(r, e)) {
-            confirmed(t, e);
+        if ((e->kind == SUBSCRIBE || e->kind == UNSUBSCRIBE) &&
+            confirmation(r, e->kind == UNSUBSCRIBE, (enum family)e->family)) {
+            confirmed(t, e, r);
             return ANSWERS;
         }
     }
