@@ -22,6 +22,7 @@ struct exercise {
 struct exercise_row {
     char    name[48];
     json_t *probe; /* the object it printed */
+    json_t *rules; /* those it met, as they are written */
 };
 
 struct exercise_check {
@@ -45,6 +46,7 @@ struct exercise_outcome {
     struct exercise_check check[EXERCISE_CHECKS];
     size_t                checks;
     char                  text[512]; /* the verdict in words */
+    json_t               *rules;     /* those that the next rows meet; NULL = none */
 };
 
 /* Run our own probe (argv without the program: "stale", "--write", ..., NULL) until it
@@ -53,6 +55,18 @@ struct exercise_outcome {
  * negative errno with s->trouble saying what. */
 int exercise_probe(struct stage *s, const char *const *argv, FILE *lines,
                    struct exercise_outcome *o, const char *row) MUST_CHECK;
+
+/* What is to happen when the probe prints the line "mark". It is called from the loop and
+ * may not wait. If it answers < 0, so does the row. */
+struct exercise_cue {
+    int (*come)(struct stage *s, void *arg);
+    void *arg;
+};
+
+/* The same with "-o json" added, and a cue, which may be NULL. */
+int exercise_cued(struct stage *s, const char *const *argv,
+                  const struct exercise_cue *cue, struct exercise_outcome *o,
+                  const char *row) MUST_CHECK;
 
 /* A number in a probe object: "reads.stale". NAN when there is none. */
 double exercise_number(const json_t *probe, const char *path);
@@ -65,12 +79,15 @@ void exercise_print_table(const struct exercise_outcome *o,
                           const struct exercise_column *c, size_t n);
 void exercise_print_verdict(const struct exercise_outcome *o);
 
+void exercise_print_rules(const struct exercise_outcome *o); /* that each row met */
+
 /* One object: "exercise", then what `about` has, then "rows" and "verdict". Takes the
  * reference to `about`. */
 void exercise_print_json(const struct exercise_outcome *o, json_t *about);
 void exercise_release(struct exercise_outcome *o);
 
-extern const struct exercise exercise_stale;
+extern const struct exercise exercise_stale, exercise_retry, exercise_pipeline,
+    exercise_half_open, exercise_pubsub_gap, exercise_loading;
 
 /* `sunder exercise` */
 int cmd_exercise(int argc, char **argv);

@@ -4,6 +4,13 @@
 
 int cmd_hello(int argc, char **argv);
 int cmd_probe(int argc, char **argv); /* PROBE [option ...] */
-int cmd_stale(int argc, char **argv); /* one of them */
+
+/* The probes. */
+int cmd_stale(int argc, char **argv);
+int cmd_retry(int argc, char **argv);
+int cmd_pipeline(int argc, char **argv);
+int cmd_pubsub(int argc, char **argv);
+int cmd_half_open(int argc, char **argv);
+int cmd_read(int argc, char **argv);
 
 #endif

@@ -11,7 +11,8 @@
 #include "log.h"
 #include "process.h"
 
-#define WIDTH 86 /* of text for people */
+#define WIDTH       86 /* of text for people */
+#define PROBE_WORDS 48
 
 /* -- the probe ------------------------------------------------------------------ */
 
@@ -21,7 +22,10 @@ struct heard {
     char *p;
     size_t n;
     bool object;
-    FILE *lines;
+    FILE *lines; /* NULL = nobody wants them */
+    struct stage *stage;
+    const struct exercise_cue *cue;
+    int rc; /* what the cue answered */
 };
 
 static void keep(struct heard *h, const char *p, size_t n)
@@ -31,6 +35,14 @@ static void keep(struct heard *h, const char *p, size_t n)
     memcpy(h->p + h->n, p, n);
     h->n += n;
     h->p[h->n] = '\0';
+}
+
+static void hear_line(struct heard *h, const char *line, size_t n)
+{
+    if (h->lines != NULL)
+        fwrite(line, 1, n, h->lines);
+    else if (h->cue != NULL && n == 5 && memcmp(line, "mark\n", n) == 0)
+        h->rc = h->cue->come(h->stage, h->cue->arg);
 }
 
 static void on_output(void *arg, const char *p, size_t n)
@@ -46,7 +58,7 @@ static void on_output(void *arg, const char *p, size_t n)
         if (h->object || end == NULL)
             break;
         end++;
-        fwrite(h->p + done, 1, (size_t)(end - (h->p + done)), h->lines);
+        hear_line(h, h->p + done, (size_t)(end - (h->p + done)));
         done = (size_t)(end - h->p);
     }
     memmove(h->p, h->p + done, h->n - done + 1);
@@ -57,7 +69,7 @@ static void on_output(void *arg, const char *p, size_t n)
 static int run_self(struct stage *s, const char *const *probe, struct heard *h,
                     int *status)
 {
-    const char *argv[48] = {"/proc/self/exe", "probe"};
+    const char *argv[PROBE_WORDS] = {"/proc/self/exe", "probe"};
     size_t n = 2;
 
     while (*probe != NULL && n + 1 < sizeof argv / sizeof *argv)
@@ -84,26 +96,62 @@ static int parse(struct stage *s, const struct heard *h, json_t **out)
     return err_set(&s->trouble.err, -EIO, "the probe did not say what it found");
 }
 
-int exercise_probe(struct stage *s, const char *const *argv, FILE *lines,
-                   struct exercise_outcome *o, const char *row)
+static void add_row(struct exercise_outcome *o, const char *name, json_t *probe)
 {
-    struct heard h = {.lines = lines};
+    struct exercise_row *row = &o->row[o->rows++];
+
+    snprintf(row->name, sizeof row->name, "%s", name);
+    row->probe = probe;
+    row->rules = json_copy(o->rules);
+}
+
+static int hear(struct stage *s, const char *const *argv, struct heard *h,
+                struct exercise_outcome *o, const char *row)
+{
     json_t *probe = NULL;
     int status, rc;
 
     assert(row == NULL || o->rows < EXERCISE_ROWS);
-    rc = run_self(s, argv, &h, &status);
-    fflush(lines);
+    rc = run_self(s, argv, h, &status);
+    if (h->rc < 0)
+        rc = h->rc;
     if (rc == 0)
         rc = check_status(s, status);
     if (rc == 0 && row != NULL)
-        rc = parse(s, &h, &probe);
-    free(h.p);
-    if (rc < 0 || row == NULL)
-        return rc;
-    snprintf(o->row[o->rows].name, sizeof o->row[o->rows].name, "%s", row);
-    o->row[o->rows++].probe = probe;
-    return 0;
+        rc = parse(s, h, &probe);
+    free(h->p);
+    if (rc == 0 && row != NULL)
+        add_row(o, row, probe);
+    return rc;
+}
+
+int exercise_probe(struct stage *s, const char *const *argv, FILE *lines,
+                   struct exercise_outcome *o, const char *row)
+{
+    struct heard h = {.lines = lines};
+    int rc = hear(s, argv, &h, o, row);
+
+    fflush(lines);
+    return rc;
+}
+
+int exercise_cued(struct stage *s, const char *const *argv,
+                  const struct exercise_cue *cue, struct exercise_outcome *o,
+                  const char *row)
+{
+    struct heard h = {.stage = s, .cue = cue};
+    const char *all[PROBE_WORDS];
+    size_t n = 0;
+
+    while (argv[n] != NULL && n + 3 < PROBE_WORDS) {
+        all[n] = argv[n];
+        n++;
+    }
+    assert(argv[n] == NULL);
+    all[n++] = "-o";
+    all[n++] = "json";
+    all[n] = NULL;
+    return hear(s, all, &h, o, row);
 }
 
 double exercise_number(const json_t *probe, const char *path)
@@ -190,6 +238,29 @@ void exercise_print_table(const struct exercise_outcome *o,
         print_row(o, i, width, c, n);
 }
 
+static void print_rules_of(const struct exercise_row *row, int width)
+{
+    for (size_t i = 0; i < json_array_size(row->rules); i++)
+        printf("%-*s  %s\n", width, i == 0 ? row->name : "",
+               json_string_value(json_array_get(row->rules, i)));
+}
+
+/* Under the table: by which rules each row came about. */
+void exercise_print_rules(const struct exercise_outcome *o)
+{
+    int width = (int)widest_name(o);
+
+    printf("\n");
+    for (size_t i = 0; i < o->rows; i++) {
+        const struct exercise_row *row = &o->row[i];
+
+        if (i > 0 && row->rules != NULL && json_equal(row->rules, row[-1].rules))
+            printf("%-*s  the same\n", width, row->name);
+        else
+            print_rules_of(row, width);
+    }
+}
+
 static void print_wrapped(const char *text)
 {
     size_t at = 0;
@@ -232,6 +303,8 @@ static json_t *json_rows(const struct exercise_outcome *o)
         json_t *row = json_pack("{s:s}", "name", o->row[i].name);
 
         json_object_update(row, o->row[i].probe);
+        if (o->row[i].rules != NULL)
+            json_object_set(row, "rules", o->row[i].rules);
         json_array_append_new(rows, row);
     }
     return rows;
@@ -264,14 +337,21 @@ void exercise_print_json(const struct exercise_outcome *o, json_t *about)
 
 void exercise_release(struct exercise_outcome *o)
 {
-    for (size_t i = 0; i < o->rows; i++)
+    for (size_t i = 0; i < o->rows; i++) {
         json_decref(o->row[i].probe);
+        json_decref(o->row[i].rules);
+    }
+    json_decref(o->rules);
+    o->rules = NULL;
     o->rows = 0;
 }
 
 /* -- `sunder exercise` ----------------------------------------------------------- */
 
-static const struct exercise *const exercises[] = {&exercise_stale};
+static const struct exercise *const exercises[] = {
+    &exercise_stale,     &exercise_retry,      &exercise_pipeline,
+    &exercise_half_open, &exercise_pubsub_gap, &exercise_loading,
+};
 
 #define EXERCISES (sizeof exercises / sizeof *exercises)
 
@@ -289,7 +369,7 @@ static const struct usage usage = {
 static int list(void)
 {
     for (size_t i = 0; i < EXERCISES; i++)
-        printf("%-8s %s\n", exercises[i]->name, exercises[i]->help);
+        printf("%-11s %s\n", exercises[i]->name, exercises[i]->help);
     return STATUS_MET;
 }
 

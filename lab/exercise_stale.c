@@ -7,15 +7,13 @@
  * and must be found again as the time until a write is visible; if it is not, neither
  * number can be trusted. Last the same lag with WAIT, which must leave no stale read.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "exercise.h"
+#include "course.h"
 #include "value.h"
 
 #define URLS 512
@@ -29,9 +27,9 @@
 #define LEAST_OPS   20
 
 struct flags {
+    struct course_flags all;
     nsec lag;
     uint64_t pairs, ops, replicas;
-    const char *output, *keep, *server;
     bool lines;
 };
 
@@ -44,11 +42,7 @@ static const struct opt opts[] = {
     {"replicas", 0, OPT_COUNT, &flags.replicas, "N", "how many replicas are read from"},
     {"lines", 0, OPT_FLAG, &flags.lines, NULL,
      "print the wrong values of the row with lag as they come"},
-    {"redis-server", 0, OPT_TEXT, &flags.server, "PATH",
-     "the server to run; redis-server or valkey-server from PATH when not given"},
-    {"keep", 0, OPT_TEXT, &flags.keep, "DIR", "work in this directory, and leave it"},
-    {"output", 'o', OPT_TEXT, &flags.output, "FORMAT", "text or json"},
-    {0},
+    COURSE_OPTS(&flags.all),
 };
 
 static const struct usage usage = {
@@ -64,7 +58,7 @@ static const struct usage usage = {
 
 /* -- the rows -------------------------------------------------------------------- */
 
-enum { DIRECT, PROXIED, LAGGED, WAITED };
+enum { DIRECT, PROXIED, LAGGED, WAITED, ROWS };
 
 /* What the rows differ in. */
 struct load {
@@ -127,8 +121,8 @@ static int run_probe(struct stage *s, struct exercise_outcome *o, const char *na
         argv[n++] = "--lines";
     argv[n++] = "-o";
     argv[n++] = "json";
-    return exercise_probe(s, argv, strcmp(flags.output, "json") == 0 ? stderr : stdout, o,
-                          name);
+    return exercise_probe(
+        s, argv, strcmp(flags.all.output, "json") == 0 ? stderr : stdout, o, name);
 }
 
 static int row(struct stage *s, struct exercise_outcome *o, const char *name,
@@ -151,44 +145,20 @@ static int lagged_row(struct stage *s, struct exercise_outcome *o, const char *n
     return row(s, o, name, load);
 }
 
-static struct lab_options lab_options(bool direct, char *keep, size_t size)
-{
-    struct lab_options lab = {
-        .replicas = flags.replicas,
-        .server = flags.server,
-        .direct = direct,
-    };
-
-    if (flags.keep != NULL) {
-        snprintf(keep, size, "%s/%s", flags.keep, direct ? "direct" : "proxied");
-        lab.keep = keep;
-    }
-    return lab;
-}
-
 static int direct_row(struct stage *s, struct exercise_outcome *o)
 {
-    char keep[4096];
-    struct lab_options lab = lab_options(true, keep, sizeof keep);
-    int rc = stage_lab(s, &lab);
-
-    if (rc == 0)
-        rc = row(s, o, "direct", (struct load){.ops = flags.ops});
-    return rc;
+    return row(s, o, "direct", (struct load){.ops = flags.ops});
 }
 
 static int proxied_rows(struct stage *s, struct exercise_outcome *o)
 {
-    char keep[4096], rule[128], lag[32], name[48];
-    struct lab_options lab = lab_options(false, keep, sizeof keep);
-    int rc = stage_lab(s, &lab);
+    char rule[128], lag[32], name[48];
+    int rc = row(s, o, "proxied", (struct load){.ops = flags.ops});
 
     value_print_time(flags.lag, lag, sizeof lag);
     snprintf(rule, sizeof rule, "lag: on r* -> r1 replies do latency %s", lag);
     if (rc == 0)
-        rc = row(s, o, "proxied", (struct load){.ops = flags.ops});
-    if (rc == 0)
-        rc = stage_rule(s, rule);
+        rc = course_rule(s, o, rule);
     snprintf(name, sizeof name, "lag %s", lag);
     if (rc == 0)
         rc = lagged_row(s, o, name);
@@ -196,15 +166,6 @@ static int proxied_rows(struct stage *s, struct exercise_outcome *o)
     if (rc == 0)
         rc = row(s, o, name, waiting());
     return rc;
-}
-
-static int make_keep(struct stage *s)
-{
-    if (flags.keep == NULL || mkdir(flags.keep, 0700) == 0 || errno == EEXIST)
-        return 0;
-    s->trouble = (struct lab_trouble){.log = ""};
-    return err_set(&s->trouble.err, -errno, "cannot make '%s': %s", flags.keep,
-                   strerror(errno));
 }
 
 /* -- the verdict ----------------------------------------------------------------- */
@@ -350,62 +311,39 @@ static void print_text(const struct exercise_outcome *o)
     exercise_print_verdict(o);
 }
 
-static void print(const struct exercise_outcome *o)
+static json_t *about(void)
 {
-    if (strcmp(flags.output, "json") != 0) {
-        print_text(o);
-        return;
-    }
-    exercise_print_json(o, json_pack("{s:f, s:I, s:I}", "lag_ms", (double)flags.lag / 1e6,
-                                     "pairs", (json_int_t)flags.pairs, "replicas",
-                                     (json_int_t)flags.replicas));
-}
-
-static int run(void)
-{
-    struct exercise_outcome o = {.name = exercise_stale.name};
-    struct stage s;
-    int rc, status;
-
-    stage_open(&s);
-    rc = make_keep(&s);
-    if (rc == 0)
-        rc = direct_row(&s, &o);
-    if (rc == 0) {
-        stage_lab_close(&s);
-        rc = proxied_rows(&s, &o);
-    }
-    status = rc < 0 ? stage_fail(&s, &usage, rc) : STATUS_MET;
-    stage_close(&s);
-    if (rc == 0) {
-        judge(&o);
-        print(&o);
-        status = exercise_met(&o) ? STATUS_MET : STATUS_NOT_MET;
-    }
-    exercise_release(&o);
-    return status;
+    return json_pack("{s:f, s:I, s:I}", "lag_ms", (double)flags.lag / 1e6, "pairs",
+                     (json_int_t)flags.pairs, "replicas", (json_int_t)flags.replicas);
 }
 
 static int stale(int argc, char **argv)
 {
-    int status, at;
+    struct course course = {
+        .usage = &usage,
+        .flags = &flags.all,
+        .name = exercise_stale.name,
+        .rows = ROWS,
+        .direct = direct_row,
+        .proxied = proxied_rows,
+        .judge = judge,
+        .print = print_text,
+        .about = about,
+    };
+    int status;
 
-    flags = (struct flags){
-        .lag = MSEC(50), .pairs = 100, .ops = 1000, .replicas = 2, .output = "text"};
-    at = cli_parse(&usage, argc, argv, &status);
-    if (at < 0)
+    flags = (struct flags){.lag = MSEC(50), .pairs = 100, .ops = 1000, .replicas = 2};
+    status = course_parse(&usage, &flags.all, argc, argv);
+    if (status >= 0)
         return status;
-    if (at < argc)
-        return cli_usage(&usage, "'%s' is no option", argv[at]);
-    if (strcmp(flags.output, "text") != 0 && strcmp(flags.output, "json") != 0)
-        return cli_usage(&usage, "--output is text or json, not '%s'", flags.output);
     if (flags.lag == 0 || flags.lag > SEC(5))
         return cli_usage(&usage, "--lag is more than 0 and at most 5s");
     if (flags.pairs == 0 || flags.ops == 0)
         return cli_usage(&usage, "--pairs and --ops are at least 1");
     if (flags.replicas == 0 || flags.replicas > TOPOLOGY_REPLICAS)
         return cli_usage(&usage, "--replicas is 1 to %d", TOPOLOGY_REPLICAS);
-    return run();
+    course.replicas = flags.replicas;
+    return course_play(&course);
 }
 
 const struct exercise exercise_stale = {

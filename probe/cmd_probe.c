@@ -9,6 +9,11 @@
 static const struct command probes[] = {
     {"stale", "how often, and for how long, a replica's answer is out of date",
      cmd_stale},
+    {"retry", "is it safe to send a command again when its answer is lost?", cmd_retry},
+    {"pipeline", "when a pipeline breaks half way, what has been done?", cmd_pipeline},
+    {"half-open", "who notices that a server has gone silent, and when?", cmd_half_open},
+    {"pubsub", "what does a subscriber miss that is cut off for a while?", cmd_pubsub},
+    {"read", "what becomes of reads while a server cannot answer?", cmd_read},
 };
 #define PROBES (sizeof probes / sizeof *probes)
 

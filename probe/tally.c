@@ -1,0 +1,21 @@
+/* tally.c -- see tally.h. */
+#include "tally.h"
+
+void tally_command(struct tally *t, bool answered, uint64_t ran)
+{
+    t->meant++;
+    t->answered += answered;
+    t->unknown += !answered;
+    t->unknown_ran += !answered && ran > 0;
+    t->ran += ran;
+    t->twice += ran > 1;
+    t->gone += answered && ran == 0;
+    t->batch++;
+    t->batch_done += ran > 0;
+}
+
+void tally_batch_end(struct tally *t)
+{
+    t->half_done += t->batch_done > 0 && t->batch_done < t->batch;
+    t->batch = t->batch_done = 0;
+}

@@ -1,0 +1,315 @@
+"""The small probes against servers of one's own: no lab, no proxy."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+from labs import DEADLINE, SUNDER, Redis, sunder, wait_until
+from servers import SERVER, Scripted, free_port, servers
+
+pytestmark = pytest.mark.skipif(not SERVER, reason="no redis-server")
+
+# Each with an option for its place, and words that make it short.
+PROBES = {
+    "retry": ("--write", ["--ops", "20"]),
+    "pipeline": ("--write", ["--batches", "3"]),
+    "half-open": ("--url", ["--for", "250ms"]),
+    "pubsub": ("--publish", ["--messages", "20", "--rate", "200"]),
+    "read": ("--read", ["--duration", "100ms"]),
+}
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory):
+    with servers(tmp_path_factory.mktemp("redis"), ()) as (server,):
+        yield server
+
+
+def words_of(probe, url, *words):
+    place, short = PROBES[probe]
+    return ["probe", probe, place, url, *short, *words]
+
+
+def run(probe, url, *words, expect=0):
+    done = sunder(*words_of(probe, url, "-o", "json", *words))
+    assert done.returncode == expect, done.stderr
+    assert done.stdout.count("\n") == 1
+    return json.loads(done.stdout)
+
+
+# All of them.
+
+VARIANTS = [("retry",), ("retry", "--token"), ("retry", "--give-up"), ("pipeline",),
+            ("pipeline", "--again"), ("pipeline", "--transaction"), ("half-open",),
+            ("pubsub",), ("pubsub", "--stream"), ("read",), ("read", "--retry"),
+            ("read", "--next")]
+
+
+@pytest.mark.parametrize("words", VARIANTS, ids=" ".join)
+def test_on_a_healthy_server_all_is_well_and_no_key_is_left(one, words):
+    found = run(words[0], one.url, *words[1:])
+    assert found["probe"] == words[0] and found["interrupted"] is False
+    assert found.get("errors", {}) == {}
+    for trouble in ("unknown", "failed", "twice", "gone", "lost", "half_done",
+                    "sent_again", "broken", "refused", "nobody", "again", "reconnects"):
+        assert not found.get(trouble), trouble
+    assert one.keys() == []
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_when_nobody_is_there_it_says_so_in_a_line_and_a_hint(probe):
+    url = f"redis://127.0.0.1:{free_port()}"
+    done = sunder(*words_of(probe, url, "--source", "127.0.0.2"))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "connection refused" in done.stderr and url in done.stderr
+    assert done.stderr.count("\n") == 2
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_passwords_are_spoken_and_never_printed(tmp_path, probe):
+    with servers(tmp_path, ("--requirepass", "hunter2")) as (server,):
+        done = sunder(*words_of(probe, f"redis://:hunter2@{server.at}/3"))
+        assert done.returncode == 0, done.stderr
+        assert "***" in done.stdout and "hunter2" not in done.stdout
+        done = sunder(*words_of(probe, f"redis://:hunter3@{server.at}"))
+        assert done.returncode == 3
+        assert "WRONGPASS" in done.stderr and "hunter" not in done.stderr
+
+
+CLAIMS = {"retry": "twice==0", "pipeline": "unknown_ran==0", "half-open": "silent_ms<1s",
+          "pubsub": "lost==0", "read": "slowest_ms<10s"}
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_claims_set_the_exit_code(one, probe):
+    claim = CLAIMS[probe]
+    assert run(probe, one.url, "--assert", claim)["assertions"] == [
+        {"text": claim, "met": True}]
+    wrong = claim.replace("==0", ">0").replace("<", ">")
+    assert run(probe, one.url, "--assert", claim, "--assert", wrong, expect=1)[
+        "assertions"][1] == {"text": wrong, "met": False}
+    text = sunder(*words_of(probe, one.url, "--assert", wrong))
+    assert text.returncode == 1 and f"NOT MET  {wrong}" in text.stdout
+
+
+@pytest.mark.parametrize("probe, words, said", [
+    *[(p, w, s) for p in PROBES for w, s in (
+        (["surplus"], "'surplus'"), (["-o", "xml"], "'xml'"),
+        (["--source", "nowhere"], "'nowhere'"), (["--assert", "elephants==0"], "-o json"),
+        (["--assert", CLAIMS[p].partition("=")[0].partition("<")[0]], "no comparison"))],
+    ("retry", ["--ops", "0"], "--ops"),
+    ("retry", ["--token", "--give-up"], "--give-up"),
+    ("retry", ["--timeout", "0"], "--timeout"),
+    ("pipeline", ["--batches", "0"], "--batches"),
+    ("pipeline", ["--size", "100000", "--batches", "2"], "100000"),
+    ("pipeline", ["--size", "9223372036854775808", "--batches", "2"], "100000"),
+    ("pipeline", ["--again", "--transaction"], "--again"),
+    ("half-open", ["--keepalive", "1s"], "1s/1s/2"),
+    ("half-open", ["--keepalive", "1s/1s/2/3"], "1s/1s/2"),
+    ("half-open", ["--keepalive", "0.5s/1s/2"], "whole seconds"),
+    ("half-open", ["--keepalive", "1s/1s/many"], "1s/1s/2"),
+    ("half-open", ["--for", "0"], "--for"),
+    ("half-open", ["--user-timeout", "0"], "--user-timeout"),
+    ("pubsub", ["--messages", "0"], "--messages"),
+    ("pubsub", ["--rate", "0"], "--rate"),
+    ("read", ["--rate", "0"], "--rate"),
+    ("read", ["--duration", "0"], "--duration"),
+    ("read", ["--duration", "1000000h"], "--duration"),
+    ("read", ["--retry", "--next"], "--retry"),
+])
+def test_wrong_words_end_it_before_it_starts(one, probe, words, said):
+    done = sunder(*words_of(probe, one.url, *words))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"sunder probe {probe}: ")
+    assert said in done.stderr and done.stderr.count("\n") <= 2
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_places_come_from_the_environment_or_are_asked_for(one, probe):
+    variable = "URL_R" if probe == "read" else "URL_M"
+    words = ["probe", probe, *PROBES[probe][1]]
+    assert sunder(*words, env={variable: one.url}).returncode == 0
+    done = sunder(*words, env={variable: ""})
+    assert done.returncode == 2 and variable in done.stderr
+
+
+def commands_of(server):
+    return int(server.info("stats")["total_commands_processed"])
+
+
+@pytest.mark.parametrize("probe, words", [
+    ("retry", ["--ops", "1000000"]),
+    ("pipeline", ["--batches", "100000", "--size", "1", "--transaction"]),
+    ("half-open", ["--for", "1h"]),
+    ("retry", ["--ops", "1000000", "--token"]),
+    ("pubsub", ["--messages", "100000", "--rate", "500", "--stream"]),
+    ("read", ["--duration", "1h"]),
+])
+def test_an_interrupt_ends_it_with_what_was_seen(one, probe, words):
+    before = commands_of(one)
+    with subprocess.Popen([SUNDER, *words_of(probe, one.url, *words, "-o", "json")],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as p:
+        wait_until(lambda: commands_of(one) > before + 60, "it is at work")
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=DEADLINE)
+    assert (p.returncode, err) == (130, "")
+    assert json.loads(out)["interrupted"] is True
+    assert one.keys() == []
+
+
+# Each of them.
+
+class Started:
+    def __init__(self, *words):
+        self.process = subprocess.Popen([SUNDER, *words, "-o", "json"], text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+    def until_mark(self):
+        assert self.process.stdout.readline() == "mark\n"
+
+    def result(self):
+        out, err = self.process.communicate(timeout=DEADLINE)
+        assert self.process.returncode == 0, err
+        return json.loads(out)
+
+
+@pytest.mark.parametrize("policy, exact", [("--token", True), (None, False)])
+def test_killed_connections_cost_a_retry_nothing_but_accuracy(one, policy, exact):
+    """However often, and wherever in an INCR: with a token the count is right."""
+    words = words_of("retry", one.url, "--ops", "10000", *([policy] if policy else []))
+    kills = 0
+    with Started(*words) as p, Redis(one.at) as admin:
+        while p.process.poll() is None:
+            kills += admin.do("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            time.sleep(0.002)  # this is the rate of the kills, nothing is waited for
+        found = p.result()
+    assert kills > 0 and found["acknowledged"] == 10000
+    assert found["gone"] == found["unknown"] == 0
+    assert found["twice"] == 0 if exact else found["twice"] <= found["sent_again"]
+    assert found["on_server"] == 10000 + found["twice"]
+
+
+def test_killed_connections_leave_no_transaction_half_done(one):
+    words = words_of("pipeline", one.url, "--batches", "600", "--transaction")
+    kills = 0
+    with Started(*words) as p, Redis(one.at) as admin:
+        while p.process.poll() is None:
+            kills += admin.do("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            time.sleep(0.002)  # this is the rate of the kills, nothing is waited for
+        found = p.result()
+    assert kills > 0 and found["answered"] == found["on_server"] == 6000
+    assert found["twice"] == found["half_done"] == found["gone"] == 0
+
+
+def test_a_subscriber_that_is_killed_comes_back(one):
+    with Started(*words_of("pubsub", one.url, "--messages", "100", "--mark", "50")) as p:
+        p.until_mark()
+        one.do("CLIENT", "KILL", "TYPE", "pubsub")
+        found = p.result()
+    assert found["reconnects"] >= 1 and found["errors"] == {"eof": 1}
+    assert found["received"] + found["lost"] == found["published"] == 100
+    assert found["received"] >= 80
+
+
+def test_a_stopped_server_is_noticed_by_the_clients_own_timeouts_only(tmp_path):
+    with servers(tmp_path, ()) as (server,):
+        with Started(*words_of("half-open", server.url, "--for", "1s", "--mark",
+                               "--command-timeout", "300ms")) as p:
+            p.until_mark()
+            server.signal(signal.SIGSTOP)
+            found = p.result()
+        server.signal(signal.SIGCONT)
+    assert 300 <= found["command_timeout_ms"] <= 900
+    assert found["dialing"] == "connects, and nobody answers"
+    assert found["idle_keepalive_ms"] is found["busy_ms"] is found["idle_ms"] is None
+    assert found["silent_ms"] > 500
+
+
+def test_a_server_that_dies_is_noticed_by_everybody_at_once(tmp_path):
+    with servers(tmp_path, ()) as (server,):
+        with Started(*words_of("half-open", server.url, "--for", "1h", "--mark")) as p:
+            p.until_mark()
+            server.end()
+            found = p.result()
+    times = {k: v for k, v in found.items() if k.endswith("_ms") and k != "silent_ms"}
+    assert len(times) == 7 and all(t is not None and t < 1000 for t in times.values())
+    assert found["dialing"] == "connection refused"
+
+
+class Loading:
+    """Answers -LOADING to every GET for a time, and a number from then on."""
+
+    def __init__(self, seconds):
+        self.until = None
+        self.seconds = seconds
+        self.lock = threading.Lock()
+
+    def __call__(self, s):
+        file = s.makefile("rb")
+        while line := file.readline():
+            if line.strip() != b"GET":
+                continue
+            with self.lock:
+                self.until = self.until or time.monotonic() + self.seconds
+            loading = time.monotonic() < self.until
+            s.sendall(b"-LOADING Redis is loading the dataset in memory\r\n" if loading
+                      else b"$2\r\n42\r\n")
+
+
+def test_reads_of_a_server_that_loads_fail_are_late_or_go_elsewhere(one):
+    with Scripted(Loading(3600)) as fake:
+        naive = run("read", fake.at, "--duration", "200ms")
+        elsewhere = run("read", f"{fake.at},{one.at}", "--next", "--duration", "200ms")
+    with Scripted(Loading(0.3)) as fake:
+        late = run("read", fake.at, "--retry", "--duration", "600ms")
+    assert naive["failed"] == naive["reads"] == naive["errors"]["LOADING"] == 20
+    assert naive["slowest_ms"] is None
+    assert elsewhere["failed"] == 0 and elsewhere["elsewhere"] == elsewhere["reads"] == 20
+    assert late["failed"] == 0 and late["answered"] == 60
+    assert 290 <= late["slowest_ms"] <= 1500
+
+
+def test_what_does_not_pass_is_not_tried_again(one):
+    one.do("HSET", "h", "f", "v")
+    found = run("read", one.at, "--retry", "--key", "h", "--duration", "100ms")
+    one.do("DEL", "h")
+    assert found["failed"] == 10 and found["again"] == 0
+    assert found["errors"] == {"WRONGTYPE": 10}
+
+
+def test_patience_ends(tmp_path):
+    with Scripted(Loading(3600)) as fake:
+        found = run("read", fake.at, "--retry", "--duration", "10ms",
+                    "--patience", "200ms")
+    assert found["failed"] == found["reads"] == 1 and found["again"] >= 2
+
+
+def test_what_is_no_redis_is_said_to_be_none(tmp_path):
+    def http(s):
+        s.recv(1000)
+        s.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with Scripted(http) as fake:
+        found = run("read", fake.at, "--duration", "20ms")
+    assert found["errors"] == {"protocol": 2}
+
+
+def test_a_unix_socket_will_do(tmp_path):
+    path = str(tmp_path / "s")
+    with servers(tmp_path, ("--unixsocket", path)):
+        wait_until(lambda: os.path.exists(path), "the socket is there")
+        for probe in PROBES:
+            assert sunder(*words_of(probe, f"unix:{path}")).returncode == 0
