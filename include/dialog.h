@@ -10,40 +10,11 @@
 #ifndef DIALOG_H
 #define DIALOG_H
 
+#include "decision.h"
 #include "match.h"
 #include "plan.h"
 #include "queue.h"
 #include "track.h"
-
-/* What a rule decided on. */
-enum decided_at {
-    DECIDED_FRAME, /* a frame, when its head was known */
-    DECIDED_BYTES, /* a run of bytes of it */
-    DECIDED_OPEN,  /* the session, as it began */
-    DECIDED_LIVE,  /* the session, that was there before the rule */
-    DECIDED_END,   /* the end of a lane */
-};
-
-/* One verdict of one rule that was not "let it pass". */
-struct decision {
-    const struct rule    *rule;
-    const struct dialog  *dialog;
-    enum lane_id          lane;
-    uint64_t              frame;   /* ordinal on its lane, from 1 */
-    const char           *command; /* of the frame, or of the request it answers; or "" */
-    const struct verdict *orders;  /* this rule's part of the verdict */
-    nsec                  now;
-    enum decided_at       at;
-};
-
-/* Bytes of a lane that a rule has lost or invented, since it was last told. */
-struct account {
-    const struct rule   *rule;
-    const struct dialog *dialog;
-    enum lane_id         lane;
-    uint64_t             frame; /* the one that passed meanwhile */
-    uint64_t             dropped, added;
-};
 
 struct replay;
 
@@ -53,7 +24,7 @@ struct core {
     uint64_t    lane_limit; /* bytes of memory one lane may hold */
     struct pool pool;       /* .limit: all of them together */
 
-    /* Decisions that were made before, and are made again instead of new ones; or NULL. */
+    /* Decisions made before, to be made again instead of new ones; or NULL. */
     const struct replay *replay;
 
     /* Told of every decision, of every byte that was lost or invented by one, and of the

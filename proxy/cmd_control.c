@@ -46,7 +46,8 @@ static struct usage usage = {
     "COMMAND",
     "[options] [WORD]...",
     "Ask something of a running proxy. Words are those of its console: see "
-    "docs/console.md. Options of a verb are written --how reset, --for 5s, --one-way, --name NAME.",
+    "docs/console.md. Options of a verb are written --how reset, --for 5s, --one-way, "
+    "--name NAME.",
     "sunder cut r1 r2 --how hang --for 5s",
     opts,
 };

@@ -19,12 +19,12 @@ struct scan {
     struct rule *dropper;   /* who has bytes of it dropped: a reference, or NULL */
     struct rule *blamed;    /* who is to answer for the next two: a reference, or NULL */
     uint64_t dropped, added;
-    struct copy *copy;      /* of the frame, to send it again; or NULL */
-    bool metered;           /* some rule wants to judge its bytes as well */
-    bool begun;             /* bytes of it have left before its head was known */
-    const uint8_t *pass;    /* bytes that pass untouched and are not queued yet: */
-    size_t passing;         /* frames that nobody acts on leave as one run */
-    size_t held;            /* bytes of head[] in use */
+    struct copy *copy;   /* of the frame, to send it again; or NULL */
+    bool metered;        /* some rule wants to judge its bytes as well */
+    bool begun;          /* bytes of it have left before its head was known */
+    const uint8_t *pass; /* bytes that pass untouched and are not queued yet: */
+    size_t passing;      /* frames that nobody acts on leave as one run */
+    size_t held;         /* bytes of head[] in use */
     uint8_t head[RESP_HEAD_MAX];
 };
 

@@ -54,10 +54,9 @@ static int open_console(struct surfaces *s, const char *asked, uv_loop_t *loop,
 static int read_token(const char *path, char *token, size_t size, struct err *e)
 {
     FILE *f = fopen(path, "re");
-    int err = f ? 0 : -errno;
 
-    if (err)
-        return err_set(e, err, "cannot read '%.200s': %s", path, strerror(-err));
+    if (f == NULL)
+        return err_set(e, -errno, "cannot read '%.200s': %s", path, strerror(errno));
     if (fgets(token, (int)size, f) == NULL)
         token[0] = '\0';
     fclose(f);
