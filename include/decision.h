@@ -1,5 +1,5 @@
-/* decision.h -- what a rule has decided, and what became of the bytes: for the journal and
- * for those who watch.
+/* decision.h -- what a rule has decided, and what became of the bytes: for the journal
+ * and for those who watch.
  */
 #ifndef DECISION_H
 #define DECISION_H
