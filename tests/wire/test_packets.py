@@ -14,7 +14,8 @@ CUT, FREE = "127.0.0.77", "127.0.0.78"
 def config(server, *rules):
     return {
         "nodes": [{"name": "r1", "listen": "127.0.0.1:0", "upstream": server.address}],
-        "clients": [{"name": "cut", "sources": [CUT]}, {"name": "free", "sources": [FREE]}],
+        "clients": [{"name": "cut", "sources": [CUT]},
+                    {"name": "free", "sources": [FREE]}],
         "rules": list(rules),
     }
 
