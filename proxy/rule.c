@@ -257,16 +257,27 @@ static int parse_life(struct sentence *s, struct rule *r)
     return -EINVAL;
 }
 
+/* Does it look at frames, or count them? */
+static bool needs_frames(const struct rule *r)
+{
+    return rule_needs_request(r) || r->reply[0] || r->nth || r->every || r->first ||
+           r->after;
+}
+
 /* What can only be said of the whole sentence. */
 static int check_whole(struct sentence *s, const struct rule *r)
 {
-    if (r->fault->packets &&
-        (rule_needs_request(r) || r->reply[0] || r->chance < 1 || r->nth || r->every ||
-         r->first || r->after || r->role != ROLE_ANY)) {
-        err_set(s->e, -EINVAL, "%s acts on packets, not on what is in them",
-                r->fault->name);
+    const struct fault *f = r->fault;
+
+    if (f->packets && (needs_frames(r) || r->chance < 1 || r->role != ROLE_ANY)) {
+        err_set(s->e, -EINVAL, "%s acts on packets, not on what is in them", f->name);
         err_hint(s->e,
                  "leave out conditions and counts; 'for', 'after' and 'until' work");
+        return -EINVAL;
+    }
+    if (!f->packets && !f->on_frame && !f->on_bytes && needs_frames(r)) {
+        err_set(s->e, -EINVAL, "%s acts on sessions, not on frames of them", f->name);
+        err_hint(s->e, "leave out counts, and all conditions but role= and session=");
         return -EINVAL;
     }
     if (r->reply[0] && r->lane != LANE_REPLIES) {

@@ -444,9 +444,32 @@ static void the_page_about_rules_tells_the_truth(void **s)
     assert_true(right > 20 && refused > 5);
 }
 
+/* It would never act: better to say so than to keep it. */
+static void a_fault_of_sessions_takes_no_condition_on_frames(void **s)
+{
+    static const char *const faults_[] = {"refuse", "slow-connect 1s", "slow-close 1s"};
+    static const char *const conds[] = {
+        "when command=GET", "when key=k",    "nth=2",  "replies when reply=nil",
+        "first=3",          "when in=multi", "every=2"};
+
+    (void)s;
+    for (size_t f = 0; f < 3; f++) {
+        char text[128];
+
+        for (size_t c = 0; c < sizeof conds / sizeof *conds; c++) {
+            snprintf(text, sizeof text, "on a -> b %s do %s", conds[c], faults_[f]);
+            assert_non_null(strstr(error_of(text), "acts on sessions"));
+        }
+        snprintf(text, sizeof text,
+                 "on a -> b when role=client session=2 chance=50%% do %s", faults_[f]);
+        (void)through(text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_fault_of_sessions_takes_no_condition_on_frames),
         cmocka_unit_test(a_sentence_sets_every_part_of_a_rule),
         cmocka_unit_test(what_is_not_said_is_not_asked_for),
         cmocka_unit_test(every_fault_has_a_natural_lane_and_an_example_that_works),

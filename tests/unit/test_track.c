@@ -229,6 +229,139 @@ static void the_list_is_bounded(void **state)
     track_release(&t);
 }
 
+/* As redis-server 7.0 does; what follows a SKIP is silenced, whatever it is. */
+static void a_skip_is_for_the_very_next_command(void **state)
+{
+    static const struct {
+        const char *ask[3];
+        const char *first; /* what is answered first */
+    } cases[] = {
+        {{"CLIENT REPLY SKIP\r\n", "CLIENT REPLY SKIP\r\n", "GET skipped\r\n"}, "last"},
+        {{"CLIENT REPLY SKIP\r\n", "CLIENT REPLY ON\r\n", ""}, "ON"},
+        {{"CLIENT REPLY SKIP\r\n", "\r\n", ""}, "last"},
+        {{"CLIENT REPLY SKIP\r\n", "*0\r\n", ""}, "last"},
+        {{"CLIENT REPLY SKIP\r\n", "RESET\r\n", ""}, "last"},
+        {{"CLIENT REPLY SKIP\r\n", "MULTI\r\n", ""}, "last"},
+        {{"CLIENT REPLY SKIP\r\n", "CLIENT REPLY OFF\r\n", "RESET\r\n"}, "RESET"},
+        {{"CLIENT REPLY OFF\r\n", "GET silenced\r\n", "RESET\r\n"}, "RESET"},
+        {{"CLIENT REPLY OFF now\r\n", "", ""}, "OFF"}, /* an error, and no effect */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct track t;
+
+        track_init(&t);
+        for (int n = 0; n < 3; n++)
+            if (cases[i].ask[n][0])
+                ask_marked(&t, cases[i].ask[n],
+                           strstr(cases[i].ask[n], cases[i].first) ? 1 : 2);
+        ask_marked(&t, "GET last\r\n", strcmp(cases[i].first, "last") == 0 ? 1 : 4);
+        EXPECT_ANSWER(&t, "+OK\r\n", 1);
+        if (strcmp(cases[i].first, "last") != 0)
+            EXPECT_ANSWER(&t, "+OK\r\n", 4);
+        assert_int_equal(0, t.n);
+        track_release(&t);
+    }
+}
+
+static void subscriptions_are_confirmed_while_replies_are_off(void **state)
+{
+    struct track t;
+
+    (void)state;
+    track_init(&t);
+    ask(&t, "CLIENT REPLY SKIP\r\n");
+    ask(&t, "SUBSCRIBE a\r\n");
+    ask_marked(&t, "PING\r\n", 1);
+    assert_int_equal(UNASKED,
+                     answer(&t, "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n", NULL));
+    EXPECT_ANSWER(&t, "*2\r\n$4\r\npong\r\n$0\r\n\r\n", 1);
+    assert_int_equal(UNASKED,
+                     answer(&t, "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\r\n", NULL));
+    assert_false(t.lost);
+    track_release(&t);
+}
+
+/* To subscribe again, or unsubscribe from what one has not: the server's count says. */
+static void the_server_counts_the_subscriptions(void **state)
+{
+    struct track t;
+
+    (void)state;
+    track_init(&t);
+    ask(&t, "SUBSCRIBE a a\r\n");
+    EXPECT_ANSWER(&t, "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n", 0);
+    EXPECT_ANSWER(&t, "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n", 0);
+    ask(&t, "PSUBSCRIBE p\r\n");
+    EXPECT_ANSWER(&t, "*3\r\n$10\r\npsubscribe\r\n$1\r\np\r\n:2\r\n", 0);
+    ask(&t, "UNSUBSCRIBE x y\r\n");
+    EXPECT_ANSWER(&t, "*3\r\n$11\r\nunsubscribe\r\n$1\r\nx\r\n:2\r\n", 0);
+    EXPECT_ANSWER(&t, "*3\r\n$11\r\nunsubscribe\r\n$1\r\ny\r\n:2\r\n", 0);
+    assert_int_equal(UNASKED,
+                     answer(&t, "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\r\n", NULL));
+    ask_marked(&t, "UNSUBSCRIBE\r\n", 1);
+    ask_marked(&t, "PING\r\n", 2);
+    EXPECT_ANSWER(&t, "*3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:1\r\n", 1);
+    EXPECT_ANSWER(&t, "*2\r\n$4\r\npong\r\n$0\r\n\r\n", 2); /* of one, not of two */
+    assert_false(t.lost);
+    track_release(&t);
+}
+
+static void in_resp3_a_list_is_never_a_message(void **state)
+{
+    struct track t;
+
+    (void)state;
+    track_init(&t);
+    ask(&t, "HELLO 3\r\n");
+    EXPECT_ANSWER(&t, "%0\r\n", 0);
+    ask(&t, "SUBSCRIBE a\r\n");
+    EXPECT_ANSWER(&t, ">3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n", 0);
+    ask_marked(&t, "LRANGE l 0 -1\r\n", 1);
+    EXPECT_ANSWER(&t, "*2\r\n$7\r\nmessage\r\n$1\r\nx\r\n", 1);
+    track_release(&t);
+}
+
+static void a_second_monitor_is_not_answered(void **state)
+{
+    struct track t;
+
+    (void)state;
+    track_init(&t);
+    ask_marked(&t, "MONITOR\r\n", 1);
+    ask_marked(&t, "MONITOR\r\n", 2);
+    ask_marked(&t, "GET k\r\n", 4);
+    EXPECT_ANSWER(&t, "+OK\r\n", 1);
+    EXPECT_ANSWER(&t, "$1\r\nx\r\n", 4);
+    ask_marked(&t, "RESET\r\n", 8);
+    ask_marked(&t, "MONITOR\r\n", 16);
+    EXPECT_ANSWER(&t, "+RESET\r\n", 8);
+    EXPECT_ANSWER(&t, "+OK\r\n", 16);
+    track_release(&t);
+}
+
+static void reset_and_a_bare_auth_forget_who_one_was(void **state)
+{
+    struct track t;
+
+    (void)state;
+    track_init(&t);
+    ask(&t, "AUTH joe pw\r\n");
+    assert_string_equal("joe", t.user);
+    ask(&t, "AUTH pw\r\n");
+    assert_null(t.user);
+    ask(&t, "HELLO 3 AUTH joe pw SETNAME web\r\n");
+    ask(&t, "SELECT 3\r\n");
+    assert_string_equal("joe", t.user);
+    assert_string_equal("web", t.name);
+    ask(&t, "RESET\r\n");
+    assert_null(t.user);
+    assert_null(t.name);
+    assert_int_equal(0, t.database);
+    track_release(&t);
+}
+
 static void psync_makes_a_replication_link(void **state)
 {
     struct track t;
@@ -260,6 +393,12 @@ int main(void)
         cmocka_unit_test(empty_requests_and_acks_are_never_answered),
         cmocka_unit_test(an_answer_nobody_asked_for_loses_the_pairing_once),
         cmocka_unit_test(the_list_is_bounded),
+        cmocka_unit_test(a_skip_is_for_the_very_next_command),
+        cmocka_unit_test(subscriptions_are_confirmed_while_replies_are_off),
+        cmocka_unit_test(the_server_counts_the_subscriptions),
+        cmocka_unit_test(in_resp3_a_list_is_never_a_message),
+        cmocka_unit_test(a_second_monitor_is_not_answered),
+        cmocka_unit_test(reset_and_a_bare_auth_forget_who_one_was),
         cmocka_unit_test(psync_makes_a_replication_link),
     };
 
