@@ -168,6 +168,25 @@ static void judge(struct exercise_outcome *o)
     snprintf(o->text, sizeof o->text, "%s", exercise_met(o) ? WHEN_MET : WHEN_NOT_MET);
 }
 
+/* -- where packets can be lost ----------------------------------------------------- */
+
+static bool own_network;
+
+/* Where only an administrator may lose packets, become one: of a network of our own. */
+static int find_network(struct err *e)
+{
+    own_network = false;
+    if (filter_check(e) == 0)
+        return 0;
+    own_network = true;
+    return netns_own(e) < 0 ? -1 : filter_check(e);
+}
+
+static json_t *about(void)
+{
+    return json_pack("{s:b}", "own_network", (int)own_network);
+}
+
 /* -- what is printed --------------------------------------------------------------- */
 
 #define SECONDS(name)                                                                    \
@@ -210,29 +229,13 @@ static void print(const struct exercise_outcome *o)
         "How long after its last answer a client noticed that the server is silent. "
         "idle: it waits\nfor nothing; busy: it asks all the time. KA: TCP keepalive, "
         "1 s idle and 2 probes; UT:\nTCP_USER_TIMEOUT of 3 s; CT: a command timeout of "
-        "1 s; the new one has that, too.\nWatched for " WATCH ".\n\n");
+        "1 s; the new one has that, too.\nWatched for " WATCH ".%s\n\n",
+        own_network ? "\nIn a network of its own: only root may lose packets in the "
+                      "common one."
+                    : "");
     exercise_print_table(o, columns, sizeof columns / sizeof *columns);
     exercise_print_rules(o);
     exercise_print_verdict(o);
-}
-
-/* -- where packets can be lost ----------------------------------------------------- */
-
-static bool own_network;
-
-/* Where only an administrator may lose packets, become one: of a network of our own. */
-static int find_network(struct err *e)
-{
-    own_network = false;
-    if (filter_check(e) == 0)
-        return 0;
-    own_network = true;
-    return netns_own(e) < 0 ? -1 : filter_check(e);
-}
-
-static json_t *about(void)
-{
-    return json_pack("{s:b}", "own_network", (int)own_network);
 }
 
 static int half_open(int argc, char **argv)
