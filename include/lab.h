@@ -60,6 +60,23 @@ const struct server   *lab_server(const struct lab *l);
 const char            *lab_directory(const struct lab *l);
 struct proxy          *lab_proxy(const struct lab *l); /* NULL in a direct lab */
 pid_t                  lab_pid(const struct lab *l, size_t node); /* 0 while it is down */
+bool                   lab_up(const struct lab *l, size_t node); /* it runs and answers */
+int                    lab_find(const struct lab *l, const char *name); /* or -ENOENT */
+
+/* Do something to a server; at once, what comes of it is told by lab_watch. 0, or -ESRCH:
+ * it does not run; -EAGAIN: the lab is not up. A death that was ordered here is no
+ * trouble: died (of lab_open) is not called for it, and lab_sync does not wait for the
+ * dead. A stopped server hangs: it is there, and silent. lab_restart asks it to end if it
+ * runs, and starts it with the data and the configuration that it left. */
+int lab_kill(struct lab *l, size_t node) MUST_CHECK;
+int lab_stop(struct lab *l, size_t node) MUST_CHECK;
+int lab_cont(struct lab *l, size_t node) MUST_CHECK;
+int lab_restart(struct lab *l, size_t node, struct err *e) MUST_CHECK;
+
+/* on_node is called when a server has ended, however, and when one that was started again
+ * answers. */
+void lab_watch(struct lab *l, void (*on_node)(void *arg, size_t node, bool up),
+               void       *arg);
 
 /* Where it stands, for a person who waits: "r1 starts", "2 of 3 replicas in sync". */
 const char *lab_progress(const struct lab *l, char *buf, size_t size);

@@ -52,6 +52,16 @@ int stage_sync(struct stage *s) MUST_CHECK;
 /* Put a rule into force, until the lab is closed. */
 int stage_rule(struct stage *s, const char *sentence) MUST_CHECK;
 
+/* Kill a server, and see it dead; stop it (it hangs) and let it go on; end it in order if
+ * it runs, start it again, and hear it answer. Nodes by name. */
+int stage_kill(struct stage *s, const char *node) MUST_CHECK;
+int stage_stop(struct stage *s, const char *node) MUST_CHECK;
+int stage_cont(struct stage *s, const char *node) MUST_CHECK;
+int stage_restart(struct stage *s, const char *node) MUST_CHECK;
+
+/* Until *flag is set by some callback of the caller's. */
+int stage_until(struct stage *s, const bool *flag) MUST_CHECK;
+
 /* Run a program to its end; *status is wait's. env is added to ours, on_output gets
  * its standard output; both may be NULL. An interactive one shares our terminal:
  * Ctrl-C is its business, and SIGTERM is passed on to it; so it is always waited for. */

@@ -1,4 +1,5 @@
-/* inside.h -- the insides of a lab, shared by lab.c and questions.c and nobody else. */
+/* inside.h -- the insides of a lab, shared by lab.c, questions.c and actions.c and nobody
+ * else. */
 #ifndef INSIDE_H
 #define INSIDE_H
 
@@ -17,6 +18,8 @@ struct node {
     char *dir, *log; /* NULL before its first start */
     char link[16];   /* a replica's master_link_status */
     bool answers, settled;
+    bool wanted; /* its end was ordered: nobody is to mourn */
+    bool again;  /* and it is to start again after it */
 };
 
 struct lab {
@@ -43,12 +46,23 @@ struct lab {
     void (*waiting)(void *arg, const struct lab_trouble *t);
     void (*died)(void *arg, const struct lab_trouble *t);
     void *arg;
+    void (*on_node)(void *arg, size_t node, bool up);
+    void *on_node_arg;
     void (*closed)(void *arg);
     void *closed_arg;
 };
 
 /* lab.c: decide what comes next. */
 void lab_turn(struct lab *l);
+int lab_start_node(struct lab *l, size_t i, struct err *e);
+
+/* actions.c: a node answers; its process is gone, and is that fine? If a new one could
+ * not be started, t says why. */
+void lab_node_answers(struct node *n);
+bool lab_node_gone(struct node *n, struct lab_trouble *t);
+
+/* Keep asking as long as a node that was started again has not answered. */
+void lab_await_nodes(struct lab *l);
 
 /* questions.c: ask every node what there is to ask it in this phase; each answer is
  * noted, and lab_turn called. */

@@ -41,6 +41,7 @@ static void answer(struct lab *l, enum phase phase, const struct lab_trouble *t)
     l->phase = phase;
     l->waiting = NULL;
     l->served = true;
+    lab_await_nodes(l);
     if (waiting != NULL)
         waiting(l->arg, t);
 }
@@ -77,10 +78,13 @@ static void on_node_exit(void *arg, int status)
         lab_turn(l);
         return;
     }
+    if (lab_node_gone(n, &t))
+        return;
     process_status(status, how, sizeof how);
     about(&t, n);
-    err_set(&t.err, -ECHILD, l->served ? "%s has died: %s" : "%s did not start: %s",
-            name_of(n), how);
+    if (t.err.code == 0)
+        err_set(&t.err, -ECHILD, l->served ? "%s has died: %s" : "%s did not start: %s",
+                name_of(n), how);
     if (!l->served)
         fail(l, &t);
     else if (l->died != NULL)
@@ -95,9 +99,10 @@ static void place(struct node *n)
         abort();
 }
 
-static int start_node(struct lab *l, size_t i, struct err *e)
+int lab_start_node(struct lab *l, size_t i, struct err *e)
 {
     struct node *n = &l->node[i];
+    bool first = n->dir == NULL;
     bool sentinel = l->topology.node[i].role == TOPOLOGY_SENTINEL;
     const char *argv[] = {l->server.path, SERVER_CONF, sentinel ? "--sentinel" : NULL,
                           NULL};
@@ -107,13 +112,14 @@ static int start_node(struct lab *l, size_t i, struct err *e)
         .arg = n,
     };
     char conf[2048];
-    int rc;
+    int rc = 0;
 
     topology_conf(&l->topology, i, &l->server.version, l->persistence, conf, sizeof conf);
     place(n);
     spec.dir = n->dir;
     spec.log = n->log;
-    rc = server_prepare(n->dir, conf, e);
+    if (first)
+        rc = server_prepare(n->dir, conf, e);
     return rc < 0 ? rc : process_spawn(l->loop, &spec, &n->process, e);
 }
 
@@ -123,7 +129,7 @@ static int start_role(struct lab *l, enum topology_role role, struct err *e)
 
     for (size_t i = 0; i < l->topology.n && rc == 0; i++)
         if (l->topology.node[i].role == role)
-            rc = start_node(l, i, e);
+            rc = lab_start_node(l, i, e);
     return rc;
 }
 
@@ -209,10 +215,12 @@ static bool all_answer(const struct lab *l)
     return true;
 }
 
+/* A node that was killed by order is not waited for. */
 static bool all_settled(const struct lab *l, enum topology_role role)
 {
     for (size_t i = 0; i < l->topology.n; i++)
-        if (l->topology.node[i].role == role && !l->node[i].settled)
+        if (l->topology.node[i].role == role && !l->node[i].settled &&
+            !(l->node[i].wanted && l->node[i].process == NULL))
             return false;
     return true;
 }

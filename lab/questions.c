@@ -96,7 +96,7 @@ static void on_answer(void *arg, int status, const struct redisReply *r)
     if (status < 0 || r->type == REDIS_REPLY_ERROR) /* LOADING, or not listening yet */
         return;
     if (!n->answers)
-        n->answers = true;
+        lab_node_answers(n);
     else if (r->type == REDIS_REPLY_INTEGER)
         l->nudged = true;
     else if (r->type == REDIS_REPLY_STRING && n->index == 0)

@@ -14,9 +14,10 @@
 
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 
-#define SIGNALS (sizeof signals / sizeof *signals)
-#define GRACE   SEC(2)
-#define TICK_MS 100
+#define SIGNALS  (sizeof signals / sizeof *signals)
+#define GRACE    SEC(2)
+#define TICK_MS  100
+#define PATIENCE SEC(20) /* for a server to end, or to answer */
 
 static void on_signal(uv_signal_t *h, int sig)
 {
@@ -118,6 +119,7 @@ void stage_open(struct stage *s)
     int rc;
 
     memset(s, 0, sizeof *s);
+    (void)signal(SIGPIPE, SIG_IGN); /* a peer that is gone is told by errno */
     rc = uv_loop_init(&s->loop);
     assert(rc == 0);
     uv_timer_init(&s->loop, &s->tick);
@@ -172,6 +174,85 @@ int stage_rule(struct stage *s, const char *sentence)
 {
     s->trouble = (struct lab_trouble){.log = ""};
     return proxy_rule_add(lab_proxy(s->lab), sentence, &s->trouble.err);
+}
+
+/* Turn the loop until it is gone, or (up) there as another process than `was`. */
+static int until_node(struct stage *s, size_t node, bool up, pid_t was)
+{
+    nsec end = uv_hrtime() + PATIENCE;
+
+    while (up ? !lab_up(s->lab, node) || lab_pid(s->lab, node) == was
+              : lab_pid(s->lab, node) != 0) {
+        if (s->came != 0)
+            return -EINTR;
+        if (s->failed)
+            return s->trouble.err.code;
+        if (uv_hrtime() >= end)
+            return err_set(&s->trouble.err, -ETIMEDOUT, "%s %s after %d s",
+                           lab_topology(s->lab)->node[node].name,
+                           up ? "does not answer" : "does not end",
+                           (int)(PATIENCE / SEC(1)));
+        uv_run(&s->loop, UV_RUN_ONCE);
+    }
+    return 0;
+}
+
+/* Which node is that? What could not be done to it? */
+static int act(struct stage *s, const char *name, int (*action)(struct lab *, size_t),
+               const char *doing)
+{
+    int node = lab_find(s->lab, name), rc = node;
+
+    s->trouble = (struct lab_trouble){.log = ""};
+    if (node < 0)
+        return err_set(&s->trouble.err, -EINVAL, "there is no node '%.40s'", name);
+    if (action != NULL)
+        rc = action(s->lab, (size_t)node);
+    if (rc < 0)
+        return err_set(&s->trouble.err, rc, "cannot %s %s: it does not run", doing, name);
+    return node;
+}
+
+int stage_kill(struct stage *s, const char *name)
+{
+    int node = act(s, name, lab_kill, "kill");
+
+    return node < 0 ? node : until_node(s, (size_t)node, false, 0);
+}
+
+int stage_stop(struct stage *s, const char *name)
+{
+    int node = act(s, name, lab_stop, "stop");
+
+    return node < 0 ? node : 0;
+}
+
+int stage_cont(struct stage *s, const char *name)
+{
+    int node = act(s, name, lab_cont, "continue");
+
+    return node < 0 ? node : 0;
+}
+
+int stage_restart(struct stage *s, const char *name)
+{
+    int node = act(s, name, NULL, "restart"), rc;
+    pid_t was;
+
+    if (node < 0)
+        return node;
+    was = lab_pid(s->lab, (size_t)node);
+    rc = lab_restart(s->lab, (size_t)node, &s->trouble.err);
+    return rc < 0 ? rc : until_node(s, (size_t)node, true, was);
+}
+
+int stage_until(struct stage *s, const bool *flag)
+{
+    while (!*flag && !s->failed && s->came == 0)
+        uv_run(&s->loop, UV_RUN_ONCE);
+    if (s->came != 0)
+        return -EINTR;
+    return s->failed ? s->trouble.err.code : 0;
 }
 
 int stage_run(struct stage *s, const char *const *argv, const char *const *env,

@@ -7,6 +7,7 @@
 #include "exercise.h"
 #include "lab.h"
 #include "probe.h"
+#include "scenario.h"
 
 #ifndef SUNDER_VERSION
 #define SUNDER_VERSION "0.1.0"
@@ -15,6 +16,7 @@
 static const struct command commands[] = {
     {"proxy", "stand in front of Redis nodes and break what the rules say", cmd_proxy},
     {"lab", "real Redis servers on this machine, wired through the proxy", cmd_lab},
+    {"scenario", "run a lab through a list of faults, and judge it", cmd_scenario},
     {"exercise", "run a lesson: lab, faults, probe and a verdict", cmd_exercise},
     {"probe", "measure what a client sees: stale reads and their age", cmd_probe},
     {"hello", "connect, say HELLO, read the key mystery", cmd_hello},

@@ -45,7 +45,7 @@ static void a_frame_under_way_does_not_take_the_place_of_our_answer(void **state
         rig_rule(&r, "on * -> * when command=INCR do error OOM text=full");
         rig_feed(&r, LANE_REPLIES, PUSH, at);
         rig_ask(&r, INCR);
-        rig_answer(&r, PUSH + at);
+        rig_answer(&r, &PUSH[at]);
         expect_out(&r, LANE_REPLIES, PUSH "-OOM full\r\n");
         rig_ask(&r, GET);
         rig_answer(&r, VALUE);

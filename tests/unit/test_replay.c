@@ -296,6 +296,39 @@ static void what_is_no_journal_is_refused_with_its_line(void **state)
     }
 }
 
+/* Cut off anywhere, or with any byte of it changed: an answer, and never a leak. */
+static void no_broken_journal_does_harm(void **state)
+{
+    static const char text[] =
+        "ev=start version=9 seed=5\n"
+        "ev=node name=r1 kind=redis listen=127.0.0.1:1 upstream=127.0.0.1:2\n"
+        "ev=rule t=0.0 name=a serial=1 text=\"a: on * -> r1 do reply \\\"x\\x20\\\"\"\n"
+        "ev=first t=2.000000 link=app->r1\n"
+        "ev=decision t=2.1 rule=a link=app->r1 session=1 lane=replies frame=3 instead=7\n"
+        "ev=unrule t=9.000001 name=a serial=1\n";
+    char copy[sizeof text];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof text; i++) {
+        struct err e = {0};
+        struct replay *r;
+
+        memcpy(copy, text, sizeof text);
+        copy[i] = '\0';
+        r = read_text(copy, &e);
+        replay_close(&r);
+        for (const char *c = " =\"\\\n\xff"; *c; c++) {
+            memcpy(copy, text, sizeof text);
+            if (i < sizeof text - 1)
+                copy[i] = *c;
+            e = (struct err){0};
+            r = read_text(copy, &e);
+            assert_true((r == NULL) == (e.text[0] != '\0'));
+            replay_close(&r);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +337,7 @@ int main(void)
         cmocka_unit_test(every_order_of_every_fault_is_in_the_journal),
         cmocka_unit_test(conditions_and_counts_have_no_say_in_a_replay),
         cmocka_unit_test(rules_come_and_go_counted_from_the_first_session),
+        cmocka_unit_test(no_broken_journal_does_harm),
         cmocka_unit_test(what_is_no_journal_is_refused_with_its_line),
     };
 

@@ -1,12 +1,14 @@
 """blackhole and loss: packets are lost below TCP, without being root."""
 
+import random
+import select
 import socket
 import struct
 import time
 
 import pytest
 
-from conftest import DEADLINE, wait_until
+from conftest import DEADLINE, PING, PONG, Peer, pong, wait_until
 
 CUT, FREE = "127.0.0.77", "127.0.0.78"
 
@@ -18,6 +20,14 @@ def config(server, *rules):
                     {"name": "free", "sources": [FREE]}],
         "rules": list(rules),
     }
+
+
+def order(proxy, command):
+    """Over the console: when the answer comes, the rule is in force."""
+    host, port = proxy.event("console")["address"].rsplit(":", 1)
+    with socket.create_connection((host, int(port)), timeout=DEADLINE) as console:
+        console.sendall(command.encode() + b"\r\n")
+        assert console.recv(1) not in (b"", b"-"), command
 
 
 def dial(proxy, source, timeout=DEADLINE):
@@ -45,85 +55,63 @@ def test_the_cut_dialer_hangs_in_connect_and_others_do_not(sunder, upstream):
     assert time.monotonic() - start < 0.5
 
 
+CONSOLE = ("--console", "127.0.0.1:0")
+
+
 def test_an_established_session_goes_silent_and_heals_without_loss(sunder, upstream):
     server = upstream()
-    proxy = sunder(config=config(
-        server, "bell: on free -> r1 requests when command=PING do latency 1us",
-        "on cut -> r1 after bell fired do blackhole until bell2 fired",
-        "bell2: on free -> r1 requests when command=ECHO do latency 1us"))
+    proxy = sunder(None, (), *CONSOLE, config=config(server))
     sock = dial(proxy, CUT)
     peer = server.accept()
     sock.sendall(b"GET a\r\n")
     assert peer.recv(7) == b"GET a\r\n"
-    bell = dial(proxy, FREE)
-    ringer = server.accept()
-    bell.sendall(b"PING\r\n")
-    assert ringer.recv(6) == b"PING\r\n"
+    order(proxy, "RULE ADD hole: on cut -> r1 do blackhole")
     sock.sendall(b"GET b\r\n")
     peer.send(b"+lost\r\n")
     assert peer.silent(0.5), "the request must not get through"
     wait_until(lambda: retransmits(sock) > 0, "our kernel sends it again")
-    bell.sendall(b"ECHO x\r\n")
-    assert ringer.recv(8) == b"ECHO x\r\n"
+    order(proxy, "RULE DEL hole")
     assert peer.recv(7) == b"GET b\r\n"
     received = b""
     while len(received) < 7:
         received += sock.recv(7)
     assert received == b"+lost\r\n"
-    for s in (sock, bell):
-        s.close()
+    sock.close()
+
+
+def gives_up(sock):
+    """Seconds until the kernel, and not the test, says ETIMEDOUT."""
+    start = time.monotonic()
+    sock.settimeout(10)
+    with pytest.raises(TimeoutError) as caught:
+        sock.recv(1)
+    assert caught.value.errno is not None, "the test's own patience ended first"
+    sock.close()
+    return time.monotonic() - start
 
 
 def test_keepalive_of_an_idle_client_fires(sunder, upstream):
     server = upstream()
-    proxy = sunder(config=config(
-        server, "bell: on free -> r1 requests when command=PING do latency 1us",
-        "on cut -> r1 after bell fired do blackhole"))
+    proxy = sunder(None, (), *CONSOLE, config=config(server))
     sock = dial(proxy, CUT)
     server.accept()
     for option, value in ((socket.TCP_KEEPIDLE, 1), (socket.TCP_KEEPINTVL, 1),
                           (socket.TCP_KEEPCNT, 2)):
         sock.setsockopt(socket.IPPROTO_TCP, option, value)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    bell = dial(proxy, FREE)
-    bell.sendall(b"PING\r\n")
-    start = time.monotonic()
-    sock.settimeout(10)
-    with pytest.raises(TimeoutError) as caught:
-        sock.recv(1)
-    assert caught.value.errno is not None, "the kernel, not the test, gave up"
-    assert 2 < time.monotonic() - start < 6
-    sock.close()
-    bell.close()
+    order(proxy, "RULE ADD on cut -> r1 do blackhole")
+    assert 2 < gives_up(sock) < 6
 
 
 def test_user_timeout_of_a_busy_client_fires(sunder, upstream):
     server = upstream()
-    proxy = sunder(config=config(
-        server, "bell: on free -> r1 requests when command=PING do latency 1us",
-        "on cut -> r1 after bell fired do blackhole"))
+    proxy = sunder(None, (), *CONSOLE, config=config(server))
     sock = dial(proxy, CUT)
     server.accept()
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 2000)
-    bell = dial(proxy, FREE)
-    ringer = server.accept()
-    bell.sendall(b"PING\r\n")
-    assert ringer.recv(6) == b"PING\r\n"
-    start = time.monotonic()
-    sock.settimeout(0.2)
-
-    def gave_up():
-        """Ask again and again: the first request may still have been faster."""
-        try:
-            sock.sendall(b"GET a\r\n")
-            sock.recv(1)
-        except TimeoutError as e:
-            return e.errno is not None  # else the test's own patience
-        return False
-    wait_until(gave_up, "the kernel gives up")
-    assert 1.5 < time.monotonic() - start < 8
-    sock.close()
-    bell.close()
+    order(proxy, "RULE ADD on cut -> r1 do blackhole")
+    sock.sendall(b"GET a\r\n")
+    assert 1.5 < gives_up(sock) < 6
 
 
 def test_loss_costs_time_and_no_bytes(sunder, upstream):
@@ -147,3 +135,141 @@ def test_loss_costs_time_and_no_bytes(sunder, upstream):
     assert sorted(times)[100] < 0.01, "the median is untouched"
     assert retransmits(sock) > 0, "and packets have been lost"
     sock.close()
+
+
+def test_while_one_dialer_is_cut_others_come_and_talk(sunder, upstream):
+    """Accepted sockets inherit the listener's filter: it must not stay on theirs."""
+    server = upstream().serve(pong)
+    proxy = sunder(config=config(server, "on cut -> r1 do blackhole"))
+    for _ in range(3):
+        peer = Peer(dial(proxy, FREE))
+        for _ in range(3):
+            peer.send(PING)
+            peer.expect(PONG)
+        peer.half_close()
+        peer.expect_end()
+
+
+def test_a_connect_that_hangs_succeeds_when_the_rule_is_over(sunder, upstream):
+    server = upstream().serve(pong)
+    proxy = sunder(config=config(server, "on cut -> r1 do blackhole for 1500ms"))
+    start = time.monotonic()
+    peer = Peer(dial(proxy, CUT))  # the kernel sends its SYN again after 1, 3, 7 s
+    assert 0.9 < time.monotonic() - start < 10
+    peer.send(PING)
+    peer.expect(PONG)
+    peer.close()
+
+
+def ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as s:
+            s.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not ipv6(), reason="no IPv6 here")
+def test_over_ipv6_it_is_the_same(sunder, upstream):
+    server = upstream(("::1", 0), socket.AF_INET6)
+    proxy = sunder(server, ["bell: on client -> r1 requests when command=PING do "
+                            "latency 1us",
+                            "on client -> r1 after bell fired do blackhole for 2s"],
+                   listen="[::1]:0")
+    dialer, peer = proxy.dial(), server.accept()
+    dialer.send(PING)
+    peer.expect(PING)
+    proxy.event("rule.add")
+    with pytest.raises(socket.timeout):
+        with socket.socket(socket.AF_INET6) as sock:
+            sock.settimeout(0.5)
+            sock.connect(proxy.address())
+    peer.send(PONG)
+    dialer.sock.setblocking(False)
+    dialer.sock.send(b"ECHO x\r\n")
+    dialer.sock.settimeout(DEADLINE)
+    assert peer.silent(0.3)
+    dialer.expect(PONG)  # our packets still go out; it is what comes in that is lost
+    wait_until(lambda: retransmits(dialer.sock) > 0, "our kernel sends it again")
+    peer.expect(b"ECHO x\r\n")  # and at last it gets through
+    proxy.dial().close()
+
+
+def test_one_way_is_one_way(sunder, upstream):
+    """Lane replies: what the dialed says is lost, what the dialer says is not."""
+    server = upstream()
+    proxy = sunder(config=config(
+        server, "bell: on free -> r1 requests when command=PING do latency 1us",
+        "on cut -> r1 replies after bell fired do blackhole until bell2 fired",
+        "bell2: on free -> r1 requests when command=ECHO do latency 1us"))
+    dialer, peer = Peer(dial(proxy, CUT)), server.accept()
+    bell, ringer = Peer(dial(proxy, FREE)), server.accept()
+    bell.send(PING)
+    ringer.expect(PING)
+    dialer.send(b"GET a\r\n")
+    peer.expect(b"GET a\r\n")
+    peer.send(b"+lost\r\n")
+    assert dialer.silent(0.3)
+    wait_until(lambda: retransmits(peer.sock) > 0, "the server's kernel sends it again")
+    Peer(dial(proxy, CUT)).close()  # and a connect of its succeeds
+    bell.send(b"ECHO x\r\n")
+    dialer.expect(b"+lost\r\n")
+
+
+def test_a_fin_and_a_reset_are_lost_too_and_the_heal_brings_them(sunder, upstream):
+    server = upstream()
+    proxy = sunder(config=config(
+        server, "bell: on free -> r1 requests when command=PING do latency 1us",
+        "on cut -> r1 after bell fired do blackhole until bell2 fired",
+        "bell2: on free -> r1 requests when command=ECHO do latency 1us"))
+    dialer, peer = Peer(dial(proxy, CUT)), server.accept()
+    bell, ringer = Peer(dial(proxy, FREE)), server.accept()
+    bell.send(PING)
+    ringer.expect(PING)
+    dialer.send(b"GET a\r\n")
+    dialer.half_close()
+    assert peer.silent(0.4)
+    bell.send(b"ECHO x\r\n")
+    ringer.expect(b"ECHO x\r\n")
+    peer.expect(b"GET a\r\n")
+    peer.expect_end()
+
+
+def test_a_proxy_whose_sessions_are_cut_ends_in_order(sunder, upstream):
+    server = upstream()
+    proxy = sunder(server, ["bell: on client -> r1 requests when command=PING do "
+                            "latency 1us",
+                            "on client -> r1 after bell fired do blackhole"])
+    dialer, peer = proxy.dial(), server.accept()
+    dialer.send(PING)
+    peer.expect(PING)
+    proxy.terminate(2)
+    assert proxy.wait() == 0
+    dialer.expect_reset()
+    peer.expect_reset()
+
+
+@pytest.mark.parametrize("percent", [10, 30])
+def test_a_megabyte_gets_through_a_lossy_link_as_it_was(sunder, upstream, percent):
+    """Each way; segments of 64 KB on loopback, so the bytes are sent in small ones."""
+    server = upstream()
+    proxy = sunder(config=config(server, f"on cut -> r1 do loss {percent}%"))
+    dialer, peer = Peer(dial(proxy, CUT)), server.accept()
+    noise = random.Random(percent).randbytes(300_000)
+    for source, target in ((dialer, peer), (peer, dialer)):
+        source.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
+        source.sock.setblocking(False)
+        sent, got = 0, bytearray()
+        end = time.monotonic() + 2 * DEADLINE
+        while len(got) < len(noise):
+            assert time.monotonic() < end, f"{len(got)} of {len(noise)} bytes came"
+            ready = select.select([target.sock], [source.sock] if sent < len(noise)
+                                  else [], [], 5)
+            if ready[1]:
+                sent += source.sock.send(noise[sent:sent + 1400])
+            if ready[0]:
+                got += target.sock.recv(1 << 16)
+        assert bytes(got) == noise
+        assert retransmits(source.sock) > 0
+        source.sock.settimeout(DEADLINE)
