@@ -97,6 +97,7 @@ def test_rules_come_and_go_as_they_did(sunder, upstream, tmp_path):
     wait_until(lambda: any(e["ev"] == "unrule" for e in journal(again)), "it has gone")
     assert decisions(again) == decisions(first)
     proxy.terminate()
+    assert proxy.wait() == 0
 
 
 def test_a_journal_that_cannot_be_written_is_told_before_anything_starts(tmp_path):
