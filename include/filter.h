@@ -1,8 +1,10 @@
-/* filter.h -- lose packets without being root: classic BPF on our own sockets.
+/* filter.h -- lose packets: classic BPF on our own sockets.
  *
  * TCP runs a socket's filter on each packet coming in, before it processes it; a verdict
  * of 0 drops it, and nothing is acknowledged. SO_ATTACH_FILTER needs no capability (see
- * socket(7), and Documentation/networking/filter.rst for the extensions used).
+ * socket(7), and Documentation/networking/filter.rst for the extensions used), but newer
+ * kernels ask for CAP_NET_ADMIN where the socket is TCP (seen on 6.18); one's own network
+ * namespace (unshare -rn) gives it.
  */
 #ifndef FILTER_H
 #define FILTER_H

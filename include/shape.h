@@ -70,8 +70,8 @@ const char *shape_name(enum shape_kind kind, const struct plan *plan, char *buf,
 /* Has the plan a rule that matches the glob? */
 bool shape_is_taken(const struct plan *plan, const char *glob);
 
-/* The glob that the rules of this shape match; of all shapes when name is NULL or "*".
- * Answers buf. */
+/* The glob that the rules of this shape match; of all shapes when name is NULL or "*":
+ * who gives a rule of his own a name like x.1 has it healed too. Answers buf. */
 const char *shape_glob(const char *name, char *buf, size_t size);
 
 #endif

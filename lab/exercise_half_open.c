@@ -15,7 +15,7 @@
 #define URLS 512
 
 /* Long enough for a keepalive to fail (1 s and two probes), and for TCP_USER_TIMEOUT. */
-#define WATCH_CONTROL "3500ms"
+#define WATCH_CONTROL "3200ms"
 #define WATCH         "5s"
 
 static struct course_flags flags;

@@ -51,8 +51,9 @@ static int row(struct stage *s, struct exercise_outcome *o, const char *name, ch
                const char *how)
 {
     char url[URLS], messages[24], mark[24];
-    const char *argv[] = {"pubsub", "--publish", url, "--messages", messages,
-                          "--mark", mark,        how, NULL};
+    const char *argv[] = {"pubsub", "--publish", url,  "--messages",
+                          messages, "--mark",    mark, "--grace",
+                          "300ms",  how,         NULL};
     const struct exercise_cue cue = {cut, rule};
     int rc;
 

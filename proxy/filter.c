@@ -125,7 +125,10 @@ int filter_check(struct err *e)
         close(fd);
     if (err == 0)
         return 0;
-    err_set(e, err, "this kernel takes no packet filter: %s", strerror(-err));
-    err_hint(e, "hang holds the bytes of a link without one");
+    err_set(e, err, "this kernel takes no packet filter from us: %s", strerror(-err));
+    if (err == -EPERM)
+        err_hint(e, "it wants CAP_NET_ADMIN: root, or unshare -rn; hang needs neither");
+    else
+        err_hint(e, "hang holds the bytes of a link without one");
     return err;
 }

@@ -2,6 +2,7 @@
 
 import random
 import select
+import ctypes
 import socket
 import struct
 import time
@@ -9,6 +10,23 @@ import time
 import pytest
 
 from conftest import DEADLINE, PING, PONG, Peer, pong, wait_until
+
+SO_ATTACH_FILTER = 26
+
+
+def _refused():
+    """Why this machine will not let us filter TCP packets; None when it does."""
+    accept_all = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0xffffffff))
+    program = struct.pack("HL", 1, ctypes.addressof(accept_all))
+    with socket.socket() as sock:
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+        except OSError as e:
+            return f"the kernel refuses a packet filter on TCP: {e.strerror}"
+    return None
+
+
+pytestmark = pytest.mark.skipif(_refused() is not None, reason=str(_refused()))
 
 CUT, FREE = "127.0.0.77", "127.0.0.78"
 
@@ -121,7 +139,7 @@ def test_loss_costs_time_and_no_bytes(sunder, upstream):
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     peer = server.accept()
     times = []
-    for i in range(200):
+    for i in range(100):
         ask, answer = b"PING %03d\r\n" % i, b"+%03d\r\n" % i
         start = time.monotonic()
         sock.sendall(ask)
@@ -132,7 +150,7 @@ def test_loss_costs_time_and_no_bytes(sunder, upstream):
             got += sock.recv(len(answer) - len(got))
         assert got == answer
         times.append(time.monotonic() - start)
-    assert sorted(times)[100] < 0.01, "the median is untouched"
+    assert sorted(times)[50] < 0.01, "the median is untouched"
     assert retransmits(sock) > 0, "and packets have been lost"
     sock.close()
 
@@ -173,77 +191,59 @@ def ipv6():
 @pytest.mark.skipif(not ipv6(), reason="no IPv6 here")
 def test_over_ipv6_it_is_the_same(sunder, upstream):
     server = upstream(("::1", 0), socket.AF_INET6)
-    proxy = sunder(server, ["bell: on client -> r1 requests when command=PING do "
-                            "latency 1us",
-                            "on client -> r1 after bell fired do blackhole for 2s"],
-                   listen="[::1]:0")
+    proxy = sunder(server, (), *CONSOLE, listen="[::1]:0")
     dialer, peer = proxy.dial(), server.accept()
-    dialer.send(PING)
-    peer.expect(PING)
-    proxy.event("rule.add")
+    order(proxy, "RULE ADD cut: on client -> r1 do blackhole")
     with pytest.raises(socket.timeout):
         with socket.socket(socket.AF_INET6) as sock:
             sock.settimeout(0.5)
             sock.connect(proxy.address())
     peer.send(PONG)
-    dialer.sock.setblocking(False)
-    dialer.sock.send(b"ECHO x\r\n")
-    dialer.sock.settimeout(DEADLINE)
-    assert peer.silent(0.3)
-    dialer.expect(PONG)  # our packets still go out; it is what comes in that is lost
+    dialer.send(b"ECHO x\r\n")
+    assert peer.silent(0.3) and dialer.silent(0)
     wait_until(lambda: retransmits(dialer.sock) > 0, "our kernel sends it again")
+    order(proxy, "RULE DEL cut")
     peer.expect(b"ECHO x\r\n")  # and at last it gets through
+    dialer.expect(PONG)
     proxy.dial().close()
 
 
 def test_one_way_is_one_way(sunder, upstream):
     """Lane replies: what the dialed says is lost, what the dialer says is not."""
     server = upstream()
-    proxy = sunder(config=config(
-        server, "bell: on free -> r1 requests when command=PING do latency 1us",
-        "on cut -> r1 replies after bell fired do blackhole until bell2 fired",
-        "bell2: on free -> r1 requests when command=ECHO do latency 1us"))
+    proxy = sunder(None, (), *CONSOLE, config=config(server))
     dialer, peer = Peer(dial(proxy, CUT)), server.accept()
-    bell, ringer = Peer(dial(proxy, FREE)), server.accept()
-    bell.send(PING)
-    ringer.expect(PING)
+    order(proxy, "RULE ADD cut: on cut -> r1 replies do blackhole")
     dialer.send(b"GET a\r\n")
     peer.expect(b"GET a\r\n")
     peer.send(b"+lost\r\n")
     assert dialer.silent(0.3)
     wait_until(lambda: retransmits(peer.sock) > 0, "the server's kernel sends it again")
     Peer(dial(proxy, CUT)).close()  # and a connect of its succeeds
-    bell.send(b"ECHO x\r\n")
+    order(proxy, "RULE DEL cut")
     dialer.expect(b"+lost\r\n")
 
 
-def test_a_fin_and_a_reset_are_lost_too_and_the_heal_brings_them(sunder, upstream):
+def test_a_fin_is_lost_too_and_the_heal_brings_it(sunder, upstream):
     server = upstream()
-    proxy = sunder(config=config(
-        server, "bell: on free -> r1 requests when command=PING do latency 1us",
-        "on cut -> r1 after bell fired do blackhole until bell2 fired",
-        "bell2: on free -> r1 requests when command=ECHO do latency 1us"))
+    proxy = sunder(None, (), *CONSOLE, config=config(server))
     dialer, peer = Peer(dial(proxy, CUT)), server.accept()
-    bell, ringer = Peer(dial(proxy, FREE)), server.accept()
-    bell.send(PING)
-    ringer.expect(PING)
+    order(proxy, "RULE ADD cut: on cut -> r1 do blackhole")
     dialer.send(b"GET a\r\n")
     dialer.half_close()
     assert peer.silent(0.4)
-    bell.send(b"ECHO x\r\n")
-    ringer.expect(b"ECHO x\r\n")
+    order(proxy, "RULE DEL cut")
     peer.expect(b"GET a\r\n")
     peer.expect_end()
 
 
 def test_a_proxy_whose_sessions_are_cut_ends_in_order(sunder, upstream):
     server = upstream()
-    proxy = sunder(server, ["bell: on client -> r1 requests when command=PING do "
-                            "latency 1us",
-                            "on client -> r1 after bell fired do blackhole"])
+    proxy = sunder(server, (), *CONSOLE)
     dialer, peer = proxy.dial(), server.accept()
+    order(proxy, "RULE ADD cut: on client -> r1 do blackhole")
     dialer.send(PING)
-    peer.expect(PING)
+    assert peer.silent(0.1)
     proxy.terminate(2)
     assert proxy.wait() == 0
     dialer.expect_reset()
@@ -251,7 +251,7 @@ def test_a_proxy_whose_sessions_are_cut_ends_in_order(sunder, upstream):
 
 
 @pytest.mark.parametrize("percent", [10, 30])
-def test_a_megabyte_gets_through_a_lossy_link_as_it_was(sunder, upstream, percent):
+def test_what_is_sent_over_a_lossy_link_arrives_as_it_was(sunder, upstream, percent):
     """Each way; segments of 64 KB on loopback, so the bytes are sent in small ones."""
     server = upstream()
     proxy = sunder(config=config(server, f"on cut -> r1 do loss {percent}%"))
