@@ -1,6 +1,7 @@
 """`sunder probe stale` for tests: run it, or start it and do something meanwhile."""
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -55,6 +56,13 @@ class Started:
 
     def until_it_writes(self, server):
         wait_until(server.keys, "the probe has written")
+        return self
+
+    def until_it_reads(self, server):
+        """Some of the replies have been taken in, too: each pair has one on its way."""
+        wait_until(lambda: "cmdstat_get" in server.info("commandstats") and int(re.search(
+            r"calls=(\d+)", server.info("commandstats")["cmdstat_get"])[1]) >= 20,
+            "the probe has read twenty times")
         return self
 
     def result(self, expect=0):

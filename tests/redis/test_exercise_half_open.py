@@ -27,8 +27,9 @@ def nobody(tmp):
         return SUNDER, {}
     user = pwd.getpwnam("nobody")
     binary = shutil.copy(SUNDER, tmp / "sunder")
-    for path in (tmp, *list(tmp.parents)[:2]):
-        path.chmod(path.stat().st_mode | 0o011)
+    for path in (tmp, *tmp.parents):
+        if path.stat().st_mode & 0o011 != 0o011:
+            path.chmod(path.stat().st_mode | 0o011)
     os.chown(tmp, user.pw_uid, user.pw_gid)
     return str(binary), {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 

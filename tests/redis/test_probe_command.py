@@ -180,7 +180,7 @@ def test_the_keys_are_gone_afterwards(trio):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_with_what_it_has(one, number):
     with Started(one.url, one.url, "--rate", "200", pairs=10, ops=10**6) as run:
-        run.until_it_writes(one)
+        run.until_it_reads(one)
         run.process.send_signal(number)
         d, _ = run.result(expect=128 + number)
     assert d["interrupted"] and 0 < d["reads"]["total"] < 10**7
@@ -233,7 +233,7 @@ def test_connections_come_from_the_addresses_that_were_asked_for(one):
     assert one.do("CONFIG", "SET", "protected-mode", "no") == "OK"
     with Started(one.url, one.url, "--rate", "50", "--write-source", "127.0.0.2",
                  "--read-source", "127.0.0.3", pairs=2, ops=10**6) as run:
-        run.until_it_writes(one)
+        run.until_it_reads(one)
         listed = one.do("CLIENT", "LIST")
         run.process.send_signal(signal.SIGINT)
         run.result(expect=130)

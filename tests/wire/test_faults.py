@@ -9,6 +9,7 @@ from conftest import PING, PONG, SANITIZED, command, logfmt, pong
 GET, SET = command("GET", "k"), command("SET", "k", "v")
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(SANITIZED, reason="sanitizers take the speed that is measured")
 @pytest.mark.parametrize("target, seconds", [(1_000_000, 1.0), (10_000_000, 0.7),
                                              (100_000_000, 0.5)])

@@ -45,6 +45,7 @@ def rate(pairs, n):
     return (got - at_first) / (time.monotonic() - first)
 
 
+@pytest.mark.alone
 @MEASURED
 @pytest.mark.parametrize("target, seconds", [(10_000, 1.5), (500_000_000, 0.5)])
 def test_bandwidth_at_both_ends_of_its_range(pair, target, seconds):
@@ -59,6 +60,7 @@ def test_bandwidth_at_both_ends_of_its_range(pair, target, seconds):
     assert 0.98 <= achieved / target <= 1.02, f"{achieved:.0f} bytes a second"
 
 
+@pytest.mark.alone
 @MEASURED
 @pytest.mark.parametrize("scope, target", [("link", 2_000_000), ("session", 4_000_000)])
 def test_two_sessions_share_the_rate_of_a_link_or_have_one_each(sunder, upstream, scope,
