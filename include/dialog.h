@@ -68,6 +68,8 @@ struct lane {
     uint64_t  stuck_by;  /* hold all */
     uint64_t  frozen_by; /* keep the source from being read */
     uint64_t  owed_by;   /* serial; has dropped bytes: the connection ends with it */
+    nsec      idle_at;   /* close then, if nothing comes; 0 = never */
+    uint64_t  idle_by;   /* the serial of who wants that */
 };
 
 struct dialog {

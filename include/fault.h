@@ -83,7 +83,7 @@ struct fault {
      *   for the whole frame. On a stream that is not RESP every run is a frame.
      * grain: the longest run of bytes it wants to judge at once, > 0.
      * on_bytes: for each such run of a matching frame, its orders hold for the run.
-     * on_end: the source has shut the lane down. Orders: delay.
+     * on_end: the source has shut the lane down. Orders: delay, close.
      * wire: what its packets are to suffer. */
     int (*prepare)(void *conf, struct err *e);
     void (*on_open)(const void *conf, void *state, const struct unit *u,

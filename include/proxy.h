@@ -52,6 +52,23 @@ int proxy_session_end(struct proxy *p, uint64_t id, enum close_how how) MUST_CHE
 /* The address a node listens on, once open: useful when port 0 was asked for. */
 int proxy_listen_address(const struct proxy *p, const char *node, struct addr *out);
 
+/* Nodes that come and go while the proxy runs. They all answer 0, or a negative errno
+ * and *e, with nothing changed; -ENOENT and -EEXIST are about the name.
+ *
+ * add: polite is for who expects of a proxy that it accepts, and then closes, when its
+ *   upstream is not there. It does not listen before proxy_node_start.
+ * start: listen, where it was last told to. Started twice is started.
+ * stop: stop listening, and end all sessions in order (FIN).
+ * point: change where a node that is stopped listens and dials.
+ * remove: stop it, and forget it. Rules that name it stay. */
+int proxy_node_add(struct proxy *p, const struct config_node *c, bool polite,
+                   struct err *e) MUST_CHECK;
+int proxy_node_start(struct proxy *p, const char *name, struct err *e) MUST_CHECK;
+int proxy_node_stop(struct proxy *p, const char *name, struct err *e) MUST_CHECK;
+int proxy_node_point(struct proxy *p, const char *name, const struct addr *listen,
+                     const struct addr *upstream, struct err *e) MUST_CHECK;
+int proxy_node_remove(struct proxy *p, const char *name, struct err *e) MUST_CHECK;
+
 /* What happens, as it happens. */
 enum proxy_event_kind {
     EVENT_RULE_ADDED,

@@ -7,7 +7,7 @@
  *   lane  := requests | replies | both
  *   cond  := role=client|replication|sentinel|pubsub|monitor|opaque
  *            command=SET,GET  key=user:*
- *   often := chance=5%  nth=10  every=10  first=3  after=100
+ *   often := chance=5%  nth=10  every=10  first=3  after=100  sessions=30%
  *
  * The same grammar wherever a rule can be written. A rule is immutable once parsed and
  * shared by reference count.
@@ -64,6 +64,7 @@ struct rule {
      * skip `after` of them; of the rest only the nth, only the first `first`, only each
      * `every`-th; then draw. 0 = not given. */
     double   chance; /* 1 when not given */
+    double   share; /* of the sessions of a link, drawn once for each; 1 when not given */
     uint64_t nth, every, first, after;
 
     const struct fault *fault;

@@ -34,9 +34,10 @@ size_t seats_judge_bytes(struct dialog *d, enum lane_id lane, nsec now,
 void seats_open(struct dialog *d, enum lane_id lane, nsec now, bool live,
                 struct verdict *v, uint64_t *by);
 
-/* The source of the lane has shut it down: how long is that to be kept back, and by
- * which rule? */
-nsec seats_end(struct dialog *d, enum lane_id lane, nsec now, uint64_t *by);
+/* The source of the lane has shut it down: how long is that to be kept back, by which
+ * rule, and is the whole connection to end with it? */
+nsec seats_end(struct dialog *d, enum lane_id lane, nsec now, enum close_how *how,
+               uint64_t *by);
 
 /* What the lane's packets are to suffer. */
 struct wire seats_wire(const struct lane *l);

@@ -3,6 +3,10 @@
  *
  *   proxy -- owns --> nodes (a listener each), links, the plan, the core
  *     \-- list of --> sessions (each frees itself when its last handle is closed)
+ *
+ * Nodes come and go. Each party that may dial, node or client, has a number, `who`, for
+ * as long as it lives: the place of its links in every node's link[]. A node that has
+ * gone is freed when the last session that knows it is.
  */
 #ifndef SHELL_H
 #define SHELL_H
@@ -29,31 +33,35 @@ struct link {
 
 struct listener {
     struct node     *node;
-    int              fd; /* -1 while closed */
-    uv_poll_t        poll;
+    struct ear      *ear;      /* what libuv polls; NULL while closed */
     struct wake_node retry;    /* after EMFILE, or to see whether the upstream is back */
-    bool             polling;  /* the poll handle exists */
     bool             filtered; /* a packet filter is on it; accepted sockets inherit it */
     bool             paused;   /* does not accept for now */
     bool             said;     /* and the log knows */
     bool             down;     /* closed because the upstream refuses */
-    struct sockaddr_storage at; /* what it is bound to */
+    bool             looking;  /* a look at the upstream is under way */
+    struct sockaddr_storage at; /* what it is bound to, or is to be */
     socklen_t               at_len;
 };
 
 struct node {
-    struct party    party;
+    struct party    party; /* its name is ours */
     struct proxy   *proxy;
     struct addr     upstream;
     struct listener listener;
+    size_t          who;
+    bool            polite; /* dialers it cannot serve get a FIN, not a RST */
     bool            warned; /* that a bound, not a delay, shapes its traffic */
     bool            down;   /* its upstream, when last dialed, was not there */
-    struct link    *link;   /* by dialer: nodes, clients, and last everyone else */
+    struct link   **link;   /* by dialer; NULL where none ever dialed */
+    size_t          links;
+    uint64_t        read[2], sent[2]; /* bytes by lane, of sessions that have ended */
+    struct node    *gone;             /* next in the list of those that have gone */
 };
 
 struct dialer { /* a range of source addresses and whose it is */
     struct addr_range range;
-    size_t            who; /* index into a node's link[] */
+    size_t            who;
 };
 
 struct watcher {
@@ -75,10 +83,13 @@ struct proxy {
     nsec               rerun_zero; /* counted from the first session; 0 = none yet */
     struct journal    *journal;    /* or NULL */
     struct plan       *plan;
-    struct node       *node;
+    struct node      **node; /* in the order in which they came */
     size_t             nodes;
+    struct node       *gone;   /* nodes that sessions still know */
     struct party      *client; /* named clients, and last "client" itself */
     size_t             clients;
+    struct party     **party; /* by who; NULL = nobody at present */
+    size_t             parties;
     struct dialer     *dialer;
     size_t             dialers;
     struct session    *sessions; /* doubly linked */
@@ -100,13 +111,25 @@ struct proxy {
 #define SHELL_READ ((size_t)262144)
 
 /* proxy.c */
-struct wire  proxy_wire(const struct proxy *p, const struct link *l, enum lane_id lane);
-struct link *proxy_rest(struct node *n); /* of all dialers that have no name */
-struct link *proxy_link(struct proxy *p, struct node *n, const struct sockaddr *peer);
-void         proxy_unhold(struct proxy *p);       /* one of `open` is gone */
-void         proxy_room(struct proxy *p);         /* bytes have left the pool */
-void         proxy_session_gone(struct proxy *p); /* a descriptor pair is free again */
-void         proxy_replicating(struct proxy *p, struct link *l); /* roles may change */
+struct wire proxy_wire(const struct proxy *p, const struct party *from,
+                       const struct party *to, enum lane_id lane);
+void        proxy_unhold(struct proxy *p);       /* one of `open` is gone */
+void        proxy_room(struct proxy *p);         /* bytes have left the pool */
+void        proxy_session_gone(struct proxy *p); /* a descriptor pair is free again */
+void        proxy_replicating(struct proxy *p, struct link *l); /* roles may change */
+
+/* nodes.c */
+int  nodes_build(struct proxy *p, const struct config *c) MUST_CHECK; /* 0 or -ENOMEM */
+int  nodes_listen(struct proxy *p, const struct config *c, struct err *e) MUST_CHECK;
+void nodes_reap(struct proxy *p); /* free those that have gone and nobody knows */
+void nodes_free(struct proxy *p);
+/* Who dials from there, and the link of it, made when it is the first; NULL = ENOMEM. */
+size_t        nodes_who(const struct proxy *p, const struct sockaddr *peer);
+struct link  *nodes_link(struct node *n, size_t who);
+struct node  *nodes_find(const struct proxy *p, const char *name); /* or NULL */
+struct party *nodes_rest(const struct proxy *p); /* everybody who has no name */
+/* The link if anybody ever dialed; else NULL. */
+const struct link *nodes_link_seen(const struct node *n, size_t who);
 
 /* events.c: the journal and those who watch are told. Of the plan, when p->plan is the
  * new one. */
@@ -124,6 +147,7 @@ void rerun_first(struct proxy *p, nsec now); /* a session is accepted */
 int  listener_open(struct listener *l, struct node *n, const struct addr *at,
                    struct err *e) MUST_CHECK;
 void listener_close(struct listener *l);
+bool listener_is_open(const struct listener *l);
 void listener_resume(struct listener *l);            /* descriptors may be free again */
 int  listener_filter(struct listener *l) MUST_CHECK; /* as the plan has it now */
 void listener_upstream_down(struct listener *l);     /* the upstream refuses */
@@ -136,6 +160,7 @@ void session_close(struct session *s, enum close_how how);
 
 /* The list of all sessions, and of those that are starved: session.c keeps the links. */
 struct session *session_next(const struct session *s);
+struct node    *session_node(const struct session *s); /* that it dialed */
 void            session_feed_starved(struct proxy *p, nsec now);
 
 #endif

@@ -38,6 +38,7 @@ struct verdict {
     size_t         slice;  /* send at most so many bytes at once; 0 = as they come */
     nsec           gap;    /* pause between two slices */
     enum close_how close;  /* end the connection, both ways, after the cut */
+    nsec           idle;   /* close it then, unless more comes before; 0 = do not */
     struct bytes   before; /* put this in front of the reply */
     struct bytes   instead; /* and this in its place; a request is answered so, not run */
 };
@@ -89,6 +90,11 @@ static inline void verdict_slice(struct verdict *v, size_t bytes, nsec gap)
         v->slice = bytes;
     if (gap > v->gap)
         v->gap = gap;
+}
+
+static inline void verdict_idle(struct verdict *v, nsec at)
+{
+    v->idle = at;
 }
 
 static inline void verdict_close(struct verdict *v, enum close_how how)

@@ -23,12 +23,12 @@ static const char *role_of_node(const struct party *p)
     return p->replica ? "replica" : "master";
 }
 
-static uint64_t live_sessions(const struct proxy *p, const struct node *n)
+static uint64_t live_sessions(const struct node *n)
 {
     uint64_t live = 0;
 
-    for (size_t i = 0; i < p->nodes + p->clients; i++)
-        live += n->link[i].live;
+    for (size_t i = 0; i < n->links; i++)
+        live += n->link[i] ? n->link[i]->live : 0;
     return live;
 }
 
@@ -37,18 +37,18 @@ json_t *describe_nodes(const struct proxy *p)
     json_t *all = json_array();
 
     for (size_t i = 0; i < p->nodes; i++) {
-        const struct node *n = &p->node[i];
+        const struct node *n = p->node[i];
         char listen[ADDR_TEXT_MAX], upstream[ADDR_TEXT_MAX];
 
         addr_print_sockaddr((const struct sockaddr *)&n->listener.at, listen,
                             sizeof listen);
         addr_print(&n->upstream, upstream, sizeof upstream);
         json_array_append_new(
-            all,
-            json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:o}", "name", n->party.name,
-                      "kind", kinds[n->party.kind], "role", role_of_node(&n->party),
-                      "listen", listen, "upstream", upstream, "listening",
-                      n->listener.fd >= 0, "sessions", integer(live_sessions(p, n))));
+            all, json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:o}", "name", n->party.name,
+                           "kind", kinds[n->party.kind], "role", role_of_node(&n->party),
+                           "listen", listen, "upstream", upstream, "listening",
+                           listener_is_open(&n->listener), "sessions",
+                           integer(live_sessions(n))));
     }
     return all;
 }
@@ -69,10 +69,10 @@ json_t *describe_links(const struct proxy *p)
     json_t *all = json_array();
 
     for (size_t i = 0; i < p->nodes; i++)
-        for (size_t who = 0; who < p->nodes + p->clients; who++) {
-            const struct link *l = &p->node[i].link[who];
+        for (size_t who = 0; who < p->node[i]->links; who++) {
+            const struct link *l = p->node[i]->link[who];
 
-            if (l->sessions == 0)
+            if (l == NULL)
                 continue;
             json_array_append_new(
                 all, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "from", l->from->name,

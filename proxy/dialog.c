@@ -134,7 +134,11 @@ int dialog_settle(struct dialog *d, enum lane_id lane)
 enum queue_do dialog_next(const struct dialog *d, enum lane_id lane, nsec now,
                           struct iovec *iov, size_t *n)
 {
-    return queue_next(&d->lane[lane].queue, now, iov, n);
+    const struct lane *l = &d->lane[lane];
+
+    if (l->idle_at && l->idle_at <= now)
+        return QUEUE_CLOSE;
+    return queue_next(&l->queue, now, iov, n);
 }
 
 void dialog_sent(struct dialog *d, enum lane_id lane, nsec now, size_t bytes)
@@ -145,7 +149,10 @@ void dialog_sent(struct dialog *d, enum lane_id lane, nsec now, size_t bytes)
 
 nsec dialog_due(const struct dialog *d, enum lane_id lane)
 {
-    return queue_due(&d->lane[lane].queue);
+    const struct lane *l = &d->lane[lane];
+    nsec due = queue_due(&l->queue);
+
+    return l->idle_at && l->idle_at < due ? l->idle_at : due;
 }
 
 size_t dialog_room(const struct dialog *d, enum lane_id lane)
@@ -228,6 +235,8 @@ static int forgive(struct lane *l, nsec now)
     l->sticking &= ~holders;
     l->stuck_by &= ~holders;
     l->frozen_by &= ~holders;
+    if (l->idle_at && is_gone(l, l->idle_by))
+        l->idle_at = 0;
     queue_forgive(&l->queue, now, holders, is_gone, l);
     if (l->owed_by == 0 || !is_gone(l, l->owed_by))
         return 0;

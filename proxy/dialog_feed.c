@@ -538,6 +538,7 @@ static bool is_held(const struct lane *l)
 int dialog_end(struct dialog *d, enum lane_id lane, nsec now, enum queue_end how)
 {
     struct lane *l = &d->lane[lane];
+    enum close_how close = CLOSE_NO;
     uint64_t by = 0;
     nsec due = now;
     int err = 0;
@@ -551,7 +552,9 @@ int dialog_end(struct dialog *d, enum lane_id lane, nsec now, enum queue_end how
     if (how == END_RST && is_held(l)) /* a silent link does not hide that a peer died */
         d->doom = CLOSE_RST;
     if (how == END_FIN)
-        due = nsec_add(now, seats_end(d, lane, now, &by));
+        due = nsec_add(now, seats_end(d, lane, now, &close, &by));
+    if (close)
+        how = end_of(close);
     if (l->stuck_by) {
         due = NSEC_NEVER;
         by = l->stuck_by;

@@ -24,6 +24,14 @@
 #define ACCEPTS_TURN 64        /* connections taken before others get their turn */
 #define LOOK_AGAIN   MSEC(100) /* for descriptors, or for an upstream that was down */
 
+/* Outlives its listener's being closed, until libuv has let go of it. */
+struct ear {
+    uv_poll_t poll;
+    int fd;
+    struct listener *l;
+    struct proxy *proxy;
+};
+
 static struct wake *wake_of(struct listener *l)
 {
     return &l->node->proxy->wake;
@@ -35,7 +43,7 @@ static void pause_accepting(struct listener *l, const char *why)
     if (!l->said)
         log_warn("accept.pause", "node=%s reason=\"%s\"", l->node->party.name, why);
     l->paused = l->said = true;
-    (void)uv_poll_stop(&l->poll);
+    (void)uv_poll_stop(&l->ear->poll);
     wake_set(wake_of(l), &l->retry, uv_hrtime() + LOOK_AGAIN);
 }
 
@@ -46,7 +54,7 @@ static bool is_shortage(int err)
 
 static void on_acceptable(uv_poll_t *h, int status, int events)
 {
-    struct listener *l = h->data;
+    struct listener *l = ((struct ear *)h->data)->l;
     struct proxy *p = l->node->proxy;
 
     (void)status, (void)events;
@@ -59,7 +67,8 @@ static void on_acceptable(uv_poll_t *h, int status, int events)
             pause_accepting(l, "session limit reached");
             return;
         }
-        fd = accept4(l->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        fd = accept4(l->ear->fd, (struct sockaddr *)&peer, &len,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             l->said = false;
             session_start(p, l->node, fd, (struct sockaddr *)&peer);
@@ -74,13 +83,14 @@ static void on_acceptable(uv_poll_t *h, int status, int events)
 
 static void poll_on(struct listener *l)
 {
-    int err = uv_poll_start(&l->poll, UV_READABLE, on_acceptable);
+    int err = uv_poll_start(&l->ear->poll, UV_READABLE, on_acceptable);
 
     assert(err == 0);
     (void)err;
     l->paused = false;
 }
 
+/* A descriptor, or a negative errno. */
 static int bind_socket(struct listener *l)
 {
     int on = 1,
@@ -96,8 +106,7 @@ static int bind_socket(struct listener *l)
         return err;
     }
     (void)getsockname(fd, (struct sockaddr *)&l->at, &l->at_len);
-    l->fd = fd;
-    return 0;
+    return fd;
 }
 
 /* What the plan says of those who may dial this node. False when they are too many. */
@@ -114,7 +123,7 @@ static bool narrowest_first(struct node *n, struct filter_source *s, size_t *cou
 
             if (d->range.bits != bits)
                 continue;
-            w = proxy_wire(p, &n->link[d->who], LANE_REQUESTS);
+            w = proxy_wire(p, p->party[d->who], &n->party, LANE_REQUESTS);
             s[(*count)++] = (struct filter_source){&d->range, w.blackhole};
         }
     return true;
@@ -127,32 +136,35 @@ int listener_filter(struct listener *l)
     size_t count = 0;
     bool rest;
 
-    if (l->fd < 0)
+    if (l->ear == NULL)
         return 0;
     if (!narrowest_first(n, source, &count))
         return -E2BIG;
-    rest = proxy_wire(n->proxy, proxy_rest(n), LANE_REQUESTS).blackhole;
+    rest = proxy_wire(n->proxy, nodes_rest(n->proxy), &n->party, LANE_REQUESTS).blackhole;
     l->filtered = rest;
     for (size_t i = 0; i < count; i++)
         l->filtered |= source[i].lost;
-    return filter_listener(l->fd, source, count, rest);
+    return filter_listener(l->ear->fd, source, count, rest);
 }
 
 static int start(struct listener *l)
 {
     struct proxy *p = l->node->proxy;
-    int err = bind_socket(l);
+    struct ear *ear = malloc(sizeof *ear);
+    int err;
 
-    if (err)
-        return err;
-    err = uv_poll_init(p->loop, &l->poll, l->fd);
+    if (ear == NULL)
+        return -ENOMEM;
+    *ear = (struct ear){.l = l, .proxy = p, .fd = bind_socket(l)};
+    err = ear->fd < 0 ? ear->fd : uv_poll_init(p->loop, &ear->poll, ear->fd);
     if (err) {
-        close(l->fd);
-        l->fd = -1;
+        if (ear->fd >= 0)
+            close(ear->fd);
+        free(ear);
         return err;
     }
-    l->poll.data = l;
-    l->polling = true;
+    ear->poll.data = ear;
+    l->ear = ear;
     p->open++;
     poll_on(l);
     return listener_filter(l);
@@ -160,20 +172,25 @@ static int start(struct listener *l)
 
 static void on_closed(uv_handle_t *h)
 {
-    struct listener *l = h->data;
+    struct ear *ear = h->data;
 
-    l->polling = false;
-    proxy_unhold(l->node->proxy);
+    proxy_unhold(ear->proxy);
+    free(ear);
 }
 
 static void stop(struct listener *l)
 {
-    if (l->fd < 0)
+    if (l->ear == NULL)
         return;
-    uv_close((uv_handle_t *)&l->poll, on_closed);
-    close(l->fd);
-    l->fd = -1;
+    uv_close((uv_handle_t *)&l->ear->poll, on_closed);
+    close(l->ear->fd);
+    l->ear = NULL;
     l->paused = false;
+}
+
+bool listener_is_open(const struct listener *l)
+{
+    return l->ear != NULL;
 }
 
 /* Is the upstream of a listener that is down there again? */
@@ -182,17 +199,24 @@ struct look {
     union endpoint to;
 };
 
+static void look_over(struct look *look)
+{
+    struct proxy *p = look->l->node->proxy;
+
+    look->l->looking = false;
+    free(look);
+    nodes_reap(p); /* its node may have gone meanwhile */
+    proxy_unhold(p);
+}
+
 static void on_looked(uv_handle_t *h)
 {
-    struct look *look = h->data;
-
-    proxy_unhold(look->l->node->proxy);
-    free(look);
+    look_over(h->data);
 }
 
 static void back_up(struct listener *l)
 {
-    int err = l->polling ? -EAGAIN : start(l);
+    int err = start(l);
 
     if (err) {
         wake_set(wake_of(l), &l->retry, uv_hrtime() + LOOK_AGAIN);
@@ -207,29 +231,28 @@ static void on_dialed(void *arg, int status)
 {
     struct look *look = arg;
     struct listener *l = look->l;
-    struct proxy *p = l->node->proxy;
+    bool wanted = l->down && !l->node->proxy->closing;
 
-    if (!p->closing && status == 0)
+    if (wanted && status == 0)
         back_up(l);
-    else if (!p->closing)
+    else if (wanted)
         wake_set(wake_of(l), &l->retry, uv_hrtime() + LOOK_AGAIN);
     look->to.handle.data = look;
-    if (status == 0) {
+    if (status == 0)
         uv_close(&look->to.handle, on_looked);
-    } else {
-        proxy_unhold(p);
-        free(look);
-    }
+    else
+        look_over(look);
 }
 
 static void look_upstream(struct listener *l)
 {
-    struct look *look = calloc(1, sizeof *look);
+    struct look *look = l->looking ? NULL : calloc(1, sizeof *look);
     struct proxy *p = l->node->proxy;
 
     if (look)
         look->l = l;
     if (look && dial_start(p->loop, &l->node->upstream, &look->to, on_dialed, look)) {
+        l->looking = true;
         p->open++;
         return;
     }
@@ -251,7 +274,7 @@ static void on_retry(struct wake_node *n, nsec now)
 
 void listener_resume(struct listener *l)
 {
-    if (l->paused && l->fd >= 0)
+    if (l->paused && l->ear)
         poll_on(l);
 }
 
@@ -273,11 +296,14 @@ int listener_open(struct listener *l, struct node *n, const struct addr *at,
     char text[ADDR_TEXT_MAX];
     int err;
 
-    *l = (struct listener){.node = n, .fd = -1, .retry.call = on_retry};
+    l->node = n;
+    l->retry.call = on_retry;
+    l->said = l->down = false;
     l->at_len = addr_sockaddr(at, &l->at);
     err = start(l);
     if (err == 0)
         return 0;
+    stop(l); /* it may be that only its filter could not be had */
     err_set(e, err, "cannot listen on %s: %s", addr_print(at, text, sizeof text),
             strerror(-err));
     if (err == -EADDRINUSE)
@@ -294,5 +320,6 @@ void listener_close(struct listener *l)
     if (l->node == NULL) /* the start failed before it was opened */
         return;
     wake_set(wake_of(l), &l->retry, NSEC_NEVER);
+    l->down = false;
     stop(l);
 }

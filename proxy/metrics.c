@@ -29,10 +29,10 @@ static void by_link(const struct proxy *p, struct answer *a)
 {
     head(a, "link_sessions", "gauge", "Live sessions of a link.");
     for (size_t i = 0; i < p->nodes; i++)
-        for (size_t who = 0; who < p->nodes + p->clients; who++) {
-            const struct link *l = &p->node[i].link[who];
+        for (size_t who = 0; who < p->node[i]->links; who++) {
+            const struct link *l = p->node[i]->link[who];
 
-            if (l->sessions)
+            if (l)
                 answer_text(a,
                             "sunder_link_sessions{from=\"%s\",to=\"%s\"} %" PRIu64 "\n",
                             l->from->name, l->to->name, l->live);

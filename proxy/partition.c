@@ -10,7 +10,7 @@ size_t proxy_parties(const struct proxy *p, struct party *out, size_t max)
     size_t n = p->nodes + p->clients;
 
     for (size_t i = 0; i < n && i < max; i++)
-        out[i] = i < p->nodes ? p->node[i].party : p->client[i - p->nodes];
+        out[i] = i < p->nodes ? p->node[i]->party : p->client[i - p->nodes];
     return n;
 }
 
@@ -53,10 +53,12 @@ uint64_t proxy_link_sessions(const struct proxy *p, const char *from, const char
 {
     uint64_t live = 0;
 
-    for (size_t i = 0; i < p->nodes; i++)
-        for (size_t j = 0; match_who(to, &p->node[i].party) && j < p->nodes + p->clients;
-             j++)
-            if (match_who(from, p->node[i].link[j].from))
-                live += p->node[i].link[j].live;
+    for (size_t i = 0; i < p->nodes; i++) {
+        const struct node *n = p->node[i];
+
+        for (size_t who = 0; match_who(to, &n->party) && who < n->links; who++)
+            if (n->link[who] && match_who(from, n->link[who]->from))
+                live += n->link[who]->live;
+    }
     return live;
 }

@@ -1,6 +1,4 @@
-/* proxy.c -- see proxy.h: builds the nodes and the link matrix, holds the plan, and
- * counts what must be gone before it can be.
- */
+/* proxy.c -- see proxy.h: holds the plan, and counts what must be gone before it can be. */
 #include "proxy.h"
 
 #include <assert.h>
@@ -15,94 +13,11 @@
 
 #define OWN_DESCRIPTORS 64 /* that are not sessions: listeners, loop, journal, API */
 
-/* ---- who is dialing ---- */
-
-struct link *proxy_rest(struct node *n)
-{
-    return &n->link[n->proxy->nodes + n->proxy->clients - 1];
-}
-
-/* The narrowest range that holds the address says whose it is. */
-struct link *proxy_link(struct proxy *p, struct node *n, const struct sockaddr *peer)
-{
-    size_t who = p->nodes + p->clients - 1;
-    int best = -1;
-
-    for (size_t i = 0; i < p->dialers; i++) {
-        const struct dialer *d = &p->dialer[i];
-
-        if ((int)d->range.bits > best && addr_range_has(&d->range, peer)) {
-            best = d->range.bits;
-            who = d->who;
-        }
-    }
-    return &n->link[who];
-}
-
-static const struct party *party_at(const struct proxy *p, size_t who)
-{
-    return who < p->nodes ? &p->node[who].party : &p->client[who - p->nodes];
-}
-
-static void add_dialers(struct proxy *p, const struct config_party *c, size_t who)
-{
-    for (size_t i = 0; i < c->nsources; i++)
-        p->dialer[p->dialers++] = (struct dialer){c->sources[i], who};
-}
-
-static int build_parties(struct proxy *p, const struct config *c)
-{
-    size_t ranges = 0;
-
-    for (size_t i = 0; i < c->nnodes; i++)
-        ranges += c->nodes[i].party.nsources;
-    for (size_t i = 0; i < c->nclients; i++)
-        ranges += c->clients[i].nsources;
-    p->node = calloc(c->nnodes, sizeof *p->node);
-    p->client = calloc(c->nclients + 1, sizeof *p->client);
-    p->dialer = calloc(ranges + 1, sizeof *p->dialer);
-    if (!p->node || !p->client || !p->dialer)
-        return -ENOMEM;
-    p->nodes = c->nnodes;
-    p->clients = c->nclients + 1;
-    for (size_t i = 0; i < c->nnodes; i++) {
-        p->node[i].proxy = p;
-        p->node[i].listener.fd = -1;
-        p->node[i].upstream = c->nodes[i].upstream;
-        p->node[i].party.kind = c->nodes[i].kind == NODE_SENTINEL ? PARTY_SENTINEL
-                                                                  : PARTY_REDIS;
-        p->node[i].party.name = strdup(c->nodes[i].party.name);
-        add_dialers(p, &c->nodes[i].party, i);
-    }
-    for (size_t i = 0; i < p->clients; i++) {
-        const char *name = i < c->nclients ? c->clients[i].name : "client";
-
-        p->client[i] = (struct party){.name = strdup(name), .kind = PARTY_CLIENT};
-        if (i < c->nclients)
-            add_dialers(p, &c->clients[i], c->nnodes + i);
-    }
-    return 0;
-}
-
-static int build_links(struct proxy *p)
-{
-    size_t n = p->nodes + p->clients;
-
-    for (size_t i = 0; i < p->nodes; i++) {
-        struct node *to = &p->node[i];
-
-        if ((to->link = calloc(n, sizeof *to->link)) == NULL)
-            return -ENOMEM;
-        for (size_t who = 0; who < n; who++)
-            to->link[who] = (struct link){.from = party_at(p, who), .to = &to->party};
-    }
-    return 0;
-}
-
 /* ---- the plan ---- */
 
 /* What the plan has for the packets of a link, whether or not it has sessions. */
-struct wire proxy_wire(const struct proxy *p, const struct link *l, enum lane_id lane)
+struct wire proxy_wire(const struct proxy *p, const struct party *from,
+                       const struct party *to, enum lane_id lane)
 {
     struct wire w = {0};
 
@@ -110,7 +25,7 @@ struct wire proxy_wire(const struct proxy *p, const struct link *l, enum lane_id
         const struct rule *r = p->plan->entry[i].rule;
 
         if (r->fault->wire && rule_in_force(r) && match_lane(r, lane) &&
-            match_link(r, l->from, l->to))
+            match_link(r, from, to))
             r->fault->wire(r->conf, &w);
     }
     return w;
@@ -119,10 +34,10 @@ struct wire proxy_wire(const struct proxy *p, const struct link *l, enum lane_id
 static void filter_listeners(struct proxy *p)
 {
     for (size_t i = 0; i < p->nodes; i++) {
-        int err = listener_filter(&p->node[i].listener);
+        int err = listener_filter(&p->node[i]->listener);
 
         if (err)
-            log_error("filter", "node=%s reason=\"%s\"", p->node[i].party.name,
+            log_error("filter", "node=%s reason=\"%s\"", p->node[i]->party.name,
                       strerror(-err));
     }
 }
@@ -254,11 +169,14 @@ static void on_expiry(struct wake_node *n, nsec now)
 void proxy_replicating(struct proxy *p, struct link *l)
 {
     for (size_t i = 0; i < p->nodes; i++) {
-        struct node *n = &p->node[i];
+        struct node *n = p->node[i];
         bool replicates = false;
 
-        for (size_t to = 0; to < p->nodes; to++)
-            replicates |= p->node[to].link[i].replicating > 0;
+        for (size_t to = 0; to < p->nodes; to++) {
+            const struct link *other = nodes_link_seen(p->node[to], n->who);
+
+            replicates |= other && other->replicating > 0;
+        }
         if (&n->party == l->from)
             n->party.replica = true;
         else if (&n->party == l->to && !replicates)
@@ -291,7 +209,8 @@ static void on_feed(struct wake_node *n, nsec now)
 void proxy_session_gone(struct proxy *p)
 {
     for (size_t i = 0; !p->closing && i < p->nodes; i++)
-        listener_resume(&p->node[i].listener);
+        listener_resume(&p->node[i]->listener);
+    nodes_reap(p);
     proxy_room(p);
 }
 
@@ -320,15 +239,7 @@ static uint64_t raise_descriptors(uint64_t sessions)
 
 static void free_proxy(struct proxy *p)
 {
-    for (size_t i = 0; p->node && i < p->nodes; i++) {
-        free((char *)(uintptr_t)p->node[i].party.name);
-        free(p->node[i].link);
-    }
-    for (size_t i = 0; p->client && i < p->clients; i++)
-        free((char *)(uintptr_t)p->client[i].name);
-    free(p->node);
-    free(p->client);
-    free(p->dialer);
+    nodes_free(p);
     free(p->buffer);
     plan_unref(&p->plan);
     core_release(&p->core);
@@ -382,7 +293,7 @@ void proxy_close(struct proxy *p, nsec drain, void (*done)(void *arg), void *arg
     wake_set(&p->wake, &p->expiry, NSEC_NEVER);
     wake_set(&p->wake, &p->rerun, NSEC_NEVER);
     for (size_t i = 0; i < p->nodes; i++)
-        listener_close(&p->node[i].listener);
+        listener_close(&p->node[i]->listener);
     proxy_unhold(p); /* our own: the rest is sessions and listeners */
 }
 
@@ -397,10 +308,8 @@ static void on_changed(void *arg)
 
 static int setup(struct proxy *p, const struct config *c, struct err *e)
 {
-    int err = build_parties(p, c);
+    int err = nodes_build(p, c);
 
-    if (err == 0)
-        err = build_links(p);
     if (err == 0 &&
         ((p->buffer = malloc(SHELL_READ)) == NULL || (p->plan = plan_empty()) == NULL))
         err = -ENOMEM;
@@ -430,25 +339,6 @@ static int setup(struct proxy *p, const struct config *c, struct err *e)
     return err;
 }
 
-static int listen_all(struct proxy *p, const struct config *c, struct err *e)
-{
-    char text[ADDR_TEXT_MAX], up[ADDR_TEXT_MAX];
-
-    for (size_t i = 0; i < p->nodes; i++) {
-        int err = listener_open(&p->node[i].listener, &p->node[i], &c->nodes[i].listen,
-                                e);
-
-        if (err)
-            return err;
-    }
-    for (size_t i = 0; i < p->nodes; i++)
-        log_info("listen", "node=%s address=%s upstream=%s", p->node[i].party.name,
-                 addr_print_sockaddr((struct sockaddr *)&p->node[i].listener.at, text,
-                                     sizeof text),
-                 addr_print(&p->node[i].upstream, up, sizeof up));
-    return 0;
-}
-
 int proxy_open(uv_loop_t *loop, const struct config *c, struct proxy **out, struct err *e)
 {
     struct proxy *p = calloc(1, sizeof *p);
@@ -471,25 +361,12 @@ int proxy_open(uv_loop_t *loop, const struct config *c, struct proxy **out, stru
         return err_set(e, err, "cannot start: %s", strerror(-err));
     }
     p->session_limit = raise_descriptors(c->session_limit);
-    if ((err = setup(p, c, e)) < 0 || (err = listen_all(p, c, e)) < 0) {
+    if ((err = setup(p, c, e)) < 0 || (err = nodes_listen(p, c, e)) < 0) {
         proxy_close(p, 0, NULL, NULL);
         return err;
     }
     *out = p;
     return 0;
-}
-
-int proxy_listen_address(const struct proxy *p, const char *node, struct addr *out)
-{
-    char text[ADDR_TEXT_MAX];
-
-    for (size_t i = 0; i < p->nodes; i++)
-        if (strcmp(p->node[i].party.name, node) == 0)
-            return addr_parse(
-                addr_print_sockaddr((struct sockaddr *)&p->node[i].listener.at, text,
-                                    sizeof text),
-                out, NULL);
-    return -ENOENT;
 }
 
 void proxy_stats(const struct proxy *p, struct proxy_stats *out)

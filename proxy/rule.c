@@ -269,7 +269,8 @@ static int check_whole(struct sentence *s, const struct rule *r)
 {
     const struct fault *f = r->fault;
 
-    if (f->packets && (needs_frames(r) || r->chance < 1 || r->role != ROLE_ANY)) {
+    if (f->packets &&
+        (needs_frames(r) || r->chance < 1 || r->share < 1 || r->role != ROLE_ANY)) {
         err_set(s->e, -EINVAL, "%s acts on packets, not on what is in them", f->name);
         err_hint(s->e,
                  "leave out conditions and counts; 'for', 'after' and 'until' work");
@@ -332,8 +333,12 @@ int rule_parse(const char *sentence, struct rule **out, struct err *e)
     r = calloc(1, sizeof *r);
     if (r == NULL)
         return err_set(e, -ENOMEM, "out of memory");
-    *r = (struct rule){
-        .role = ROLE_ANY, .chance = 1, .database = -1, .life = NSEC_NEVER, .refs = 1};
+    *r = (struct rule){.role = ROLE_ANY,
+                       .chance = 1,
+                       .share = 1,
+                       .database = -1,
+                       .life = NSEC_NEVER,
+                       .refs = 1};
     rc = parse(&s, r);
     if (rc == 0)
         rc = identify(r, e);

@@ -86,6 +86,8 @@ static void add_often(struct text *t, const struct rule *r)
     add_count(t, "every", r->every);
     add_count(t, "first", r->first);
     add_count(t, "after", r->after);
+    if (r->share < 1)
+        add(t, " sessions=%s", value_print_fraction(r->share, chance, sizeof chance));
     if (r->after_rule[0])
         add(t, " after %s fired", r->after_rule);
 }

@@ -10,13 +10,13 @@ static const char *const lane_names[] = {"requests", "replies", "both", NULL};
 static const char *const cond_names[] = {"role", "command",     "key",  "arg",
                                          "db",   "client-name", "user", "reply",
                                          "in",   "session",     NULL};
-static const char *const often_names[] = {"chance", "nth",   "every",
-                                          "first",  "after", NULL};
+static const char *const often_names[] = {"chance", "nth",      "every", "first",
+                                          "after",  "sessions", NULL};
 static const char *const cond_examples[] = {
     "role=replication", "command=GET", "key=user:*",  "arg=*NX*", "db=0",
     "client-name=web*", "user=app",    "reply=error", "in=multi", "session=3"};
-static const char *const often_examples[] = {"chance=5%", "nth=10", "every=10", "first=3",
-                                             "after=100"};
+static const char *const often_examples[] = {"chance=5%", "nth=10",    "every=10",
+                                             "first=3",   "after=100", "sessions=30%"};
 static const char *const words[] = {"requests", "replies", "both", "when",
                                     "after",    "do",      NULL};
 
@@ -153,7 +153,11 @@ static int parse_often(struct sentence *s, struct rule *r, int which)
     case 1: return parse_times(s, &r->nth);
     case 2: return parse_times(s, &r->every);
     case 3: return parse_times(s, &r->first);
-    default: return parse_times(s, &r->after);
+    case 4: return parse_times(s, &r->after);
+    default:
+        if (value_fraction(s->value, &r->share, s->e) < 0)
+            return sentence_fail_value(s);
+        return 0;
     }
 }
 
@@ -197,7 +201,7 @@ static int unknown_clause(struct sentence *s)
     return sentence_suggest(s, s->word, s->value ? clause_names(all) : words,
                             s->value
                                 ? "role command key arg db client-name user reply in "
-                                  "session chance nth every first after"
+                                  "session chance nth every first after sessions"
                                 : "a lane, 'when', or 'do' and a fault");
 }
 

@@ -31,12 +31,29 @@ struct share {
     _Alignas(max_align_t) unsigned char bytes[];
 };
 
+/* Is the session of the share that the rule is for? Drawn once: the same whoever asks,
+ * and however often, for both lanes. */
+static bool is_drawn(const struct dialog *d, const struct rule *r)
+{
+    struct rng rng;
+
+    if (r->share >= 1)
+        return true;
+    rng = rng_for(&(struct rng_about){.seed = d->core->seed,
+                                      .rule = r->id,
+                                      .link = d->link,
+                                      .session = d->ordinal,
+                                      .lane = LANE_BOTH});
+    return rng_unit(&rng) < r->share;
+}
+
 static bool applies(const struct dialog *d, enum lane_id lane, const struct plan_entry *e)
 {
     const struct rule *r = e->rule;
 
     return match_lane(r, lane) && match_role(r, d->track.role) &&
-           match_link(r, d->from, d->to) && (r->session == 0 || r->session == d->ordinal);
+           match_link(r, d->from, d->to) &&
+           (r->session == 0 || r->session == d->ordinal) && is_drawn(d, r);
 }
 
 static size_t aligned(size_t n)
@@ -259,6 +276,10 @@ static void add(struct dialog *d, enum lane_id lane, struct verdict *all,
     }
     if (v->owe && l->owed_by == 0)
         l->owed_by = s->serial;
+    if (v->idle) {
+        l->idle_at = v->idle;
+        l->idle_by = s->serial;
+    }
     if (v->stick)
         l->sticking |= holder_bit(l, s->serial); /* from the end of this frame on */
     if (v->freeze)
@@ -454,11 +475,13 @@ static bool acts_on_sessions(const struct seat *s)
 static void speak_once(const struct rule *r, enum lane_id lane, struct verdict *v)
 {
     bool freeze = v->freeze;
+    nsec idle = v->idle;
 
     if (r->lane != LANE_BOTH || lane == LANE_REPLIES)
         return;
     *v = VERDICT_PASS;
     v->freeze = freeze;
+    v->idle = idle;
 }
 
 static bool by_chance(const struct seat *s, struct rng *rng)
@@ -494,16 +517,17 @@ void seats_open(struct dialog *d, enum lane_id lane, nsec now, bool live,
         speak_once(s->rule, lane, &one);
         if (told)
             repeat(&one, told);
+        add(d, lane, v, &one, s, &most, by);
         if (verdict_is_pass(&one))
             continue;
-        add(d, lane, v, &one, s, &most, by);
         s->fired = false;
         report(d, lane, now, s, "", &one, at);
     }
     l->frames = frames;
 }
 
-nsec seats_end(struct dialog *d, enum lane_id lane, nsec now, uint64_t *by)
+nsec seats_end(struct dialog *d, enum lane_id lane, nsec now, enum close_how *how,
+               uint64_t *by)
 {
     struct lane *l = &d->lane[lane];
     struct verdict v = VERDICT_PASS;
@@ -524,10 +548,13 @@ nsec seats_end(struct dialog *d, enum lane_id lane, nsec now, uint64_t *by)
         s->rule->fault->on_end(s->rule->conf, s->state, &u, &one);
         if (told)
             repeat(&one, told);
+        if (verdict_is_pass(&one))
+            continue;
         add(d, lane, &v, &one, s, &most, by);
         s->fired = false;
         report(d, lane, now, s, "", &one, DECIDED_END);
     }
+    *how = v.close;
     return v.delay;
 }
 

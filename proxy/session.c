@@ -33,6 +33,11 @@ struct session *session_next(const struct session *s)
     return s->next;
 }
 
+struct node *session_node(const struct session *s)
+{
+    return s->node;
+}
+
 static void list_del(struct session *s)
 {
     struct proxy *p = s->proxy;
@@ -114,6 +119,10 @@ void session_close(struct session *s, enum close_how how)
         return;
     s->closing = true;
     events_session(s->proxy, EVENT_SESSION_CLOSED, s->link, &s->dialog);
+    for (int i = 0; i < 2; i++) {
+        s->node->read[i] += s->dialog.lane[i].bytes;
+        s->node->sent[i] += s->dialog.lane[i].sent;
+    }
     close_side(s, DIALER, how);
     if (s->connected)
         close_side(s, DIALED, how);

@@ -37,7 +37,7 @@ static void upstream_failed(struct session *s, int status)
     events_upstream(s->node, true);
     if (refuses(status))
         listener_upstream_down(&s->node->listener);
-    session_close(s, CLOSE_RST);
+    session_close(s, s->node->polite ? CLOSE_FIN : CLOSE_RST);
 }
 
 static void on_dialed(void *arg, int status)
@@ -91,13 +91,13 @@ static void on_wake(struct wake_node *n, nsec t)
              (double)s->proxy->connect_timeout / 1e9);
     s->proxy->stats.refused++;
     events_upstream(s->node, true);
-    session_close(s, CLOSE_RST);
+    session_close(s, s->node->polite ? CLOSE_FIN : CLOSE_RST);
 }
 
 static struct session *session_new(struct proxy *p, struct node *n, struct link *l,
                                    int fd)
 {
-    struct session *s = calloc(1, sizeof *s);
+    struct session *s = l ? calloc(1, sizeof *s) : NULL;
 
     if (s == NULL || wake_reserve(&p->wake, p->stats.sessions + p->nodes + 8) < 0) {
         free(s);
@@ -126,7 +126,7 @@ static struct session *session_new(struct proxy *p, struct node *n, struct link 
 
 void session_start(struct proxy *p, struct node *n, int fd, const struct sockaddr *peer)
 {
-    struct session *s = session_new(p, n, proxy_link(p, n, peer), fd);
+    struct session *s = session_new(p, n, nodes_link(n, nodes_who(p, peer)), fd);
     nsec t = uv_hrtime();
 
     if (s == NULL) {

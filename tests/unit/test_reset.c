@@ -47,7 +47,7 @@ static void what_is_no_size_is_refused(void **s)
     drive_refused("reset keep=18446744073709551614", &e);
     assert_string_equal("0 or more", e.hint);
     drive_refused("reset kep=1", &e);
-    assert_string_equal("did you mean 'keep'? it takes keep", e.hint);
+    assert_string_equal("did you mean 'keep'? it takes keep after idle", e.hint);
 }
 
 int main(void)

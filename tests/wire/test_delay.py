@@ -63,7 +63,7 @@ def late(pair, rules, delay_us, n, *flags):
 
 
 def check(pair, rules, delay_us, n, *flags, allowed=LATE, machine=1):
-    """Not later than allowed on a machine whose timers are exact, whatever the machine."""
+    """Not later than allowed, but for what the machine's own timers are late."""
     seen = []
     for _ in range(TRIES):
         earliest, median, sleep = late(pair, rules, delay_us, n, *flags)
