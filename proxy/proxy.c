@@ -1,4 +1,4 @@
-/* proxy.c -- see proxy.h: holds the plan, and counts what must be gone before it can be. */
+/* proxy.c -- see proxy.h: holds the plan, and counts what must be gone before it is. */
 #include "proxy.h"
 
 #include <assert.h>
