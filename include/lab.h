@@ -28,6 +28,8 @@ struct lab_options {
     bool               seed_given;
     const char        *journal; /* NULL = none */
     bool               direct;  /* no proxy at all */
+
+    struct topology_watch watch;
 };
 
 /* What went wrong, and the last lines of the log of the server it happened to. */

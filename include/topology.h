@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "clock.h"
 #include "err.h"
 
 #define TOPOLOGY_REPLICAS  9 /* at most: 127.0.1.11 is a sentinel */
@@ -39,7 +40,16 @@ struct topology_node {
     char               known[TOPOLOGY_IP]; /* where others find it */
 };
 
+/* How sentinels watch. 0 stands for what topology_init has set. */
+struct topology_watch {
+    size_t quorum;           /* a majority */
+    nsec   down_after;       /* 2 s of silence */
+    nsec   failover_timeout; /* 10 s */
+    bool   fast;             /* see topology_hasten */
+};
+
 struct topology {
+    struct topology_watch watch;
     struct topology_node node[TOPOLOGY_NODES]; /* the master is node[0] */
     size_t               n, replicas, sentinels;
     uint16_t             port;
@@ -47,6 +57,9 @@ struct topology {
 
 /* The counts must be within the bounds above. */
 void topology_init(struct topology *t, size_t replicas, size_t sentinels, bool direct);
+
+/* Take what is not 0. */
+void topology_set_watch(struct topology *t, const struct topology_watch *w);
 
 /* "127.0.2.1:21000". buf holds TOPOLOGY_ADDRESS. Answers buf. */
 const char *topology_known(const struct topology *t, size_t node, char *buf);
@@ -57,6 +70,10 @@ const char *topology_real(const struct topology *t, size_t node, char *buf);
 const char *topology_urls(const struct topology *t, enum topology_role role, char *buf,
                           size_t size);
 
+/* "127.0.2.1:21000=127.0.1.1:21000,...": each data node as it is known, and where it
+ * really is. Answers buf. */
+const char *topology_places(const struct topology *t, char *buf, size_t size);
+
 /* What a server is, from what its --version prints. */
 struct server_version {
     bool     valkey;
@@ -66,6 +83,16 @@ struct server_version {
 /* 0, or -EINVAL: not the output of such a server; -ENOTSUP: older than Redis 6.2. */
 int server_version_parse(const char *text, struct server_version *out,
                          struct err *e) MUST_CHECK;
+
+/* The command by which a sentinel looks at others more often than every ten seconds, so
+ * that a demonstration is over in seconds; NULL when it is not wanted, or when the server
+ * cannot be told (before 7.0). */
+const char *topology_hasten(const struct topology *t, const struct server_version *v);
+
+/* In words: "quorum 2, down-after 2s, failover-timeout 10s, fast: INFO every 500ms ...".
+ * Answers buf. */
+const char *topology_print_watch(const struct topology *t, const struct server_version *v,
+                                 char *buf, size_t size);
 
 /* The configuration file of a node, for a server of that version which is started in its
  * own directory. Answers its length; asserts that it fits. 2 KiB are enough. */

@@ -16,10 +16,11 @@
 #define URLS 512
 
 struct flags {
-    uint64_t replicas, sentinels, seed;
+    uint64_t replicas, sentinels, quorum, seed;
+    nsec down_after, failover_timeout;
     const char *persistence, *server, *keep, *journal, *output;
     struct texts rules;
-    bool direct;
+    bool direct, fast;
 };
 
 static struct flags flags;
@@ -27,6 +28,14 @@ static struct flags flags;
 static const struct opt opts[] = {
     {"replicas", 0, OPT_COUNT, &flags.replicas, "N", "how many replicas"},
     {"sentinels", 0, OPT_COUNT, &flags.sentinels, "N", "how many sentinels"},
+    {"quorum", 0, OPT_COUNT, &flags.quorum, "N",
+     "sentinels that must agree that the master is down; a majority when not given"},
+    {"down-after", 0, OPT_TIME, &flags.down_after, "TIME",
+     "silence after which a sentinel thinks that a node is down; 2s when not given"},
+    {"failover-timeout", 0, OPT_TIME, &flags.failover_timeout, "TIME",
+     "of the sentinels; 10s when not given"},
+    {"fast", 0, OPT_FLAG, &flags.fast, NULL,
+     "sentinels look at others more often than every ten seconds"},
     {"persistence", 0, OPT_TEXT, &flags.persistence, "HOW", "none, rdb, aof or both"},
     {"redis-server", 0, OPT_TEXT, &flags.server, "PATH",
      "the server to run; redis-server or valkey-server from PATH when not given"},
@@ -54,7 +63,7 @@ static const struct usage usage = {
 };
 
 struct urls {
-    char master[URLS], replicas[URLS], sentinels[URLS];
+    char master[URLS], replicas[URLS], sentinels[URLS], places[URLS];
 };
 
 static void urls_of(const struct topology *t, struct urls *u)
@@ -62,6 +71,7 @@ static void urls_of(const struct topology *t, struct urls *u)
     topology_urls(t, TOPOLOGY_MASTER, u->master, URLS);
     topology_urls(t, TOPOLOGY_REPLICA, u->replicas, URLS);
     topology_urls(t, TOPOLOGY_SENTINEL, u->sentinels, URLS);
+    topology_places(t, u->places, URLS);
 }
 
 static void print_nodes(const struct lab *l)
@@ -101,6 +111,16 @@ static void print_links(const struct topology *t)
     printf("\n");
 }
 
+static void print_watch(const struct lab *l)
+{
+    const struct topology *t = lab_topology(l);
+    char text[160];
+
+    if (t->sentinels > 0)
+        printf("# sentinels: " TOPOLOGY_SERVICE ", %s\n",
+               topology_print_watch(t, &lab_server(l)->version, text, sizeof text));
+}
+
 static void print_text(const struct lab *l)
 {
     struct urls u;
@@ -110,10 +130,11 @@ static void print_text(const struct lab *l)
     printf("export URL_M=%s\n", u.master);
     printf("export URL_R=%s\n", u.replicas);
     if (u.sentinels[0])
-        printf("export URL_S=%s\n", u.sentinels);
+        printf("export URL_S=%s\nexport URL_D=%s\n", u.sentinels, u.places);
     printf("#\n");
     print_nodes(l);
     print_links(lab_topology(l));
+    print_watch(l);
     printf("# %s in %s; Ctrl-C ends it\n",
            server_print(lab_server(l), server, sizeof server), lab_directory(l));
     fflush(stdout);
@@ -147,6 +168,17 @@ static json_t *json_links(const struct topology *t)
     return links;
 }
 
+static json_t *json_watch(const struct lab *l)
+{
+    const struct topology_watch *w = &lab_topology(l)->watch;
+    bool fast = topology_hasten(lab_topology(l), &lab_server(l)->version) != NULL;
+
+    return json_pack("{s:s, s:I, s:I, s:I, s:b}", "master", TOPOLOGY_SERVICE, "quorum",
+                     (json_int_t)w->quorum, "down_after_ms",
+                     (json_int_t)(w->down_after / MSEC(1)), "failover_timeout_ms",
+                     (json_int_t)(w->failover_timeout / MSEC(1)), "fast", (int)fast);
+}
+
 static void print_json(const struct lab *l)
 {
     struct urls u;
@@ -159,6 +191,9 @@ static void print_json(const struct lab *l)
                     server_print(lab_server(l), server, sizeof server), "directory",
                     lab_directory(l), "direct", lab_proxy(l) == NULL, "nodes",
                     json_nodes(l), "links", json_links(lab_topology(l)));
+    json_object_set_new(all, "url_d", json_string(u.places));
+    if (lab_topology(l)->sentinels > 0)
+        json_object_set_new(all, "watch", json_watch(l));
     json_dumpf(all, stdout, JSON_COMPACT);
     printf("\n");
     fflush(stdout);
@@ -177,8 +212,8 @@ static int run_on(struct stage *s)
 
 static int run_command(struct stage *s, const char *const *argv)
 {
-    char m[URLS + 8], r[URLS + 8], se[URLS + 8];
-    const char *env[] = {m, r, se, NULL};
+    char m[URLS + 8], r[URLS + 8], se[URLS + 8], d[URLS + 8];
+    const char *env[] = {m, r, se, d, NULL};
     struct urls u;
     int status, rc;
 
@@ -186,6 +221,7 @@ static int run_command(struct stage *s, const char *const *argv)
     snprintf(m, sizeof m, "URL_M=%s", u.master);
     snprintf(r, sizeof r, "URL_R=%s", u.replicas);
     snprintf(se, sizeof se, "URL_S=%s", u.sentinels);
+    snprintf(d, sizeof d, "URL_D=%s", u.places);
     rc = stage_run(s, argv, env, NULL, NULL, true, &status);
     return rc < 0 ? stage_fail(s, &usage, rc) : process_exit_code(status);
 }
@@ -223,6 +259,10 @@ static int check(struct lab_options *o)
     if (flags.replicas > TOPOLOGY_REPLICAS || flags.sentinels > TOPOLOGY_SENTINELS)
         return cli_usage(&usage, "at most %d replicas and %d sentinels",
                          TOPOLOGY_REPLICAS, TOPOLOGY_SENTINELS);
+    if (flags.quorum > flags.sentinels)
+        return cli_usage(&usage, "--quorum %llu of %llu sentinels can never be reached",
+                         (unsigned long long)flags.quorum,
+                         (unsigned long long)flags.sentinels);
     if (flags.direct && (flags.rules.n > 0 || flags.journal != NULL))
         return cli_usage(&usage, "--direct means no proxy: no --rule and no --journal");
     o->persistence = (enum persistence)how;
@@ -246,6 +286,12 @@ int cmd_lab(int argc, char **argv)
         return status;
     o.replicas = flags.replicas;
     o.sentinels = flags.sentinels;
+    o.watch = (struct topology_watch){
+        .quorum = flags.quorum,
+        .down_after = flags.down_after,
+        .failover_timeout = flags.failover_timeout,
+        .fast = flags.fast,
+    };
     o.server = flags.server;
     o.keep = flags.keep;
     o.rules = flags.rules.item;

@@ -326,6 +326,7 @@ static void await(struct lab *l, uv_timer_cb first)
 static void copy_options(struct lab *l, const struct lab_options *o)
 {
     topology_init(&l->topology, o->replicas, o->sentinels, o->direct);
+    topology_set_watch(&l->topology, &o->watch);
     l->persistence = o->persistence;
     l->direct = o->direct;
     l->seed = o->seed;

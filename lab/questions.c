@@ -33,6 +33,16 @@ static const char *to_ask_before_nudge(const struct node *n)
     return "PUBLISH sunder-lab hello";
 }
 
+/* A sentinel is made haste with before it is asked anything else, and each time that it
+ * starts anew: it forgets. */
+static const char *to_ask_first(const struct node *n, bool sentinel)
+{
+    const struct lab *l = n->lab;
+    const char *hasten = topology_hasten(&l->topology, &l->server.version);
+
+    return sentinel && hasten != NULL ? hasten : "PING";
+}
+
 /* What there is to ask this node in this phase; NULL = nothing. */
 static const char *to_ask(const struct node *n)
 {
@@ -42,7 +52,7 @@ static const char *to_ask(const struct node *n)
     if (n->process == NULL || n->settled)
         return NULL;
     if (!n->answers)
-        return "PING";
+        return to_ask_first(n, sentinel);
     if (l->phase == SENTINELS && sentinel)
         return "SENTINEL MASTER " TOPOLOGY_SERVICE;
     if (l->phase != SYNC || sentinel)

@@ -52,11 +52,27 @@ void topology_init(struct topology *t, size_t replicas, size_t sentinels, bool d
 {
     assert(replicas <= TOPOLOGY_REPLICAS && sentinels <= TOPOLOGY_SENTINELS);
     *t = (struct topology){.replicas = replicas, .sentinels = sentinels};
+    t->watch = (struct topology_watch){
+        .quorum = sentinels / 2 + 1,
+        .down_after = SEC(2),
+        .failover_timeout = SEC(10),
+    };
     place(&t->node[t->n++], TOPOLOGY_MASTER, 1, direct);
     for (size_t i = 1; i <= replicas; i++)
         place(&t->node[t->n++], TOPOLOGY_REPLICA, i + 1, direct);
     for (size_t i = 1; i <= sentinels; i++)
         place(&t->node[t->n++], TOPOLOGY_SENTINEL, i, direct);
+}
+
+void topology_set_watch(struct topology *t, const struct topology_watch *w)
+{
+    if (w->quorum > 0)
+        t->watch.quorum = w->quorum;
+    if (w->down_after > 0)
+        t->watch.down_after = w->down_after;
+    if (w->failover_timeout > 0)
+        t->watch.failover_timeout = w->failover_timeout;
+    t->watch.fast = w->fast;
 }
 
 const char *topology_known(const struct topology *t, size_t node, char *buf)
@@ -81,6 +97,19 @@ const char *topology_urls(const struct topology *t, enum topology_role role, cha
     for (size_t i = 0; i < t->n; i++)
         if (t->node[i].role == role)
             say(&out, "%sredis://%s:%u", out.n ? "," : "", t->node[i].known, t->port);
+    return buf;
+}
+
+const char *topology_places(const struct topology *t, char *buf, size_t size)
+{
+    struct text out = {buf, 0, size};
+
+    assert(size > 0);
+    *buf = '\0';
+    for (size_t i = 0; i < t->n; i++)
+        if (t->node[i].role != TOPOLOGY_SENTINEL)
+            say(&out, "%s%s:%u=%s:%u", out.n ? "," : "", t->node[i].known, t->port,
+                t->node[i].real, t->port);
     return buf;
 }
 
@@ -149,9 +178,11 @@ static void say_sentinel(struct text *out, const struct topology *t, size_t i)
     say(out, "sentinel announce-ip %s\nsentinel announce-port %u\n", t->node[i].known,
         t->port);
     say(out, "sentinel monitor " TOPOLOGY_SERVICE " %s %u %zu\n", t->node[0].known,
-        t->port, t->sentinels / 2 + 1);
-    say(out, "sentinel down-after-milliseconds " TOPOLOGY_SERVICE " 2000\n");
-    say(out, "sentinel failover-timeout " TOPOLOGY_SERVICE " 10000\n");
+        t->port, t->watch.quorum);
+    say(out, "sentinel down-after-milliseconds " TOPOLOGY_SERVICE " %llu\n",
+        (unsigned long long)(t->watch.down_after / MSEC(1)));
+    say(out, "sentinel failover-timeout " TOPOLOGY_SERVICE " %llu\n",
+        (unsigned long long)(t->watch.failover_timeout / MSEC(1)));
 }
 
 size_t topology_conf(const struct topology *t, size_t node,
@@ -167,4 +198,33 @@ size_t topology_conf(const struct topology *t, size_t node,
     else
         say_data(&out, t, node, v, persistence);
     return out.n;
+}
+
+/* A demoted or returning master is looked at once in an INFO period, and told what it is
+ * four PUBLISH periods later: 10 s and 8 s if nobody says otherwise. */
+const char *topology_hasten(const struct topology *t, const struct server_version *v)
+{
+    return t->watch.fast && v->major >= 7 ? "SENTINEL DEBUG INFO-PERIOD 500 "
+                                            "PUBLISH-PERIOD 250"
+                                          : NULL;
+}
+
+static double seconds(nsec t)
+{
+    return (double)t / 1e9;
+}
+
+const char *topology_print_watch(const struct topology *t, const struct server_version *v,
+                                 char *buf, size_t size)
+{
+    const char *pace = "Redis' own periods";
+
+    if (topology_hasten(t, v) != NULL)
+        pace = "fast: INFO every 500 ms for 10 s, hello every 250 ms for 2 s";
+    else if (t->watch.fast)
+        pace = "Redis' own periods: this server cannot be told others";
+    snprintf(buf, size, "quorum %zu, down-after %gs, failover-timeout %gs; %s",
+             t->watch.quorum, seconds(t->watch.down_after),
+             seconds(t->watch.failover_timeout), pace);
+    return buf;
 }
