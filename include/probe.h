@@ -3,7 +3,8 @@
 #define PROBE_H
 
 int cmd_hello(int argc, char **argv);
-int cmd_probe(int argc, char **argv); /* PROBE [option ...] */
+int cmd_sentinel(int argc, char **argv); /* VERB [option ...] */
+int cmd_probe(int argc, char **argv);    /* PROBE [option ...] */
 
 /* The probes. */
 int cmd_stale(int argc, char **argv);

@@ -50,9 +50,9 @@ struct topology_watch {
 
 struct topology {
     struct topology_watch watch;
-    struct topology_node node[TOPOLOGY_NODES]; /* the master is node[0] */
-    size_t               n, replicas, sentinels;
-    uint16_t             port;
+    struct topology_node  node[TOPOLOGY_NODES]; /* the master is node[0] */
+    size_t                n, replicas, sentinels;
+    uint16_t              port;
 };
 
 /* The counts must be within the bounds above. */

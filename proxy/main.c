@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"scenario", "run a lab through a list of faults, and judge it", cmd_scenario},
     {"exercise", "run a lesson: lab, faults, probe and a verdict", cmd_exercise},
     {"probe", "measure what a client sees: stale reads and their age", cmd_probe},
+    {"sentinel", "what Sentinel says, and how to make it act", cmd_sentinel},
     {"hello", "connect, say HELLO, read the key mystery", cmd_hello},
     {"faults", "the catalogue of faults and their parameters", cmd_faults},
     {"journal", "do again what rules have decided before", cmd_journal},

@@ -180,6 +180,22 @@ static void sentinels_watch_the_proxied_master_and_need_a_majority(void **state)
     assert_true(has(conf, "sentinel monitor mymaster 127.0.2.1 21000 3"));
 }
 
+static void sentinels_watch_as_they_are_told(void **state)
+{
+    struct topology t = lab(2, 3, false);
+    struct topology_watch w = {.quorum = 1, .down_after = MSEC(500), .fast = true};
+
+    (void)state;
+    assert_null(topology_hasten(&t, &redis70));
+    topology_set_watch(&t, &w);
+    assert_true(has(conf_of(&t, 3, &redis70, PERSIST_NONE),
+                    "sentinel monitor mymaster 127.0.2.1 21000 1"));
+    assert_true(has(conf, "sentinel down-after-milliseconds mymaster 500"));
+    assert_true(has(conf, "sentinel failover-timeout mymaster 10000"));
+    assert_non_null(topology_hasten(&t, &redis70));
+    assert_null(topology_hasten(&t, &redis62));
+}
+
 static void expect_version(const char *text, bool valkey, unsigned major, unsigned minor)
 {
     struct server_version v;
@@ -234,6 +250,7 @@ int main(void)
         cmocka_unit_test(a_62_dials_from_its_own_address_for_want_of_any_other),
         cmocka_unit_test(persistence_is_what_was_asked_for),
         cmocka_unit_test(sentinels_watch_the_proxied_master_and_need_a_majority),
+        cmocka_unit_test(sentinels_watch_as_they_are_told),
         cmocka_unit_test(versions_are_read_from_what_servers_print),
         cmocka_unit_test(what_is_no_server_or_too_old_is_refused_by_name),
     };
