@@ -1,0 +1,81 @@
+/* nodes.h -- the nodes of a running proxy, who dials them, and the links between: part of
+ * its insides, as shell.h.
+ *
+ * Nodes come and go. Each party that may dial, node or client, has a number, `who`, for
+ * as long as it lives: the place of its links in every node's link[]. A node that has
+ * gone is freed when the last session that knows it is.
+ */
+#ifndef NODES_H
+#define NODES_H
+
+#include "config.h"
+#include "match.h"
+#include "wake.h"
+
+struct ear;
+struct proxy;
+
+/* An ordered pair of parties. */
+struct link {
+    const struct party *from, *to;
+    uint64_t            sessions; /* ever: the ordinal of the newest */
+    uint64_t            live;
+    uint64_t            replicating; /* of them, with role replication */
+};
+
+struct listener {
+    struct node     *node;
+    struct ear      *ear;      /* what libuv polls; NULL while closed */
+    struct wake_node retry;    /* after EMFILE, or to see whether the upstream is back */
+    bool             filtered; /* a packet filter is on it; accepted sockets inherit it */
+    bool             paused;   /* does not accept for now */
+    bool             said;     /* and the log knows */
+    bool             down;     /* closed because the upstream refuses */
+    bool             looking;  /* a look at the upstream is under way */
+    struct sockaddr_storage at; /* what it is bound to, or is to be */
+    socklen_t               at_len;
+};
+
+struct node {
+    struct party    party; /* its name is ours */
+    struct proxy   *proxy;
+    struct addr     upstream;
+    struct listener listener;
+    size_t          who;
+    bool            polite; /* dialers it cannot serve get a FIN, not a RST */
+    bool            warned; /* that a bound, not a delay, shapes its traffic */
+    bool            down;   /* its upstream, when last dialed, was not there */
+    struct link   **link;   /* by dialer; NULL where none ever dialed */
+    size_t          links;
+    uint64_t        read[2], sent[2]; /* bytes by lane, of sessions that have ended */
+    struct node    *gone;             /* next in the list of those that have gone */
+};
+
+struct dialer { /* a range of source addresses and whose it is */
+    struct addr_range range;
+    size_t            who;
+};
+
+int  nodes_build(struct proxy *p, const struct config *c) MUST_CHECK; /* 0 or -ENOMEM */
+int  nodes_listen(struct proxy *p, const struct config *c, struct err *e) MUST_CHECK;
+void nodes_reap(struct proxy *p); /* free those that have gone and nobody knows */
+void nodes_free(struct proxy *p);
+
+/* Who dials from there, and the link of it, made when it is the first; NULL = ENOMEM. */
+size_t        nodes_who(const struct proxy *p, const struct sockaddr *peer);
+struct link  *nodes_link(struct node *n, size_t who);
+struct node  *nodes_find(const struct proxy *p, const char *name); /* or NULL */
+struct party *nodes_rest(const struct proxy *p); /* everybody who has no name */
+/* The link if anybody ever dialed; else NULL. */
+const struct link *nodes_link_seen(const struct node *n, size_t who);
+
+/* listener.c */
+int  listener_open(struct listener *l, struct node *n, const struct addr *at,
+                   struct err *e) MUST_CHECK;
+void listener_close(struct listener *l);
+bool listener_is_open(const struct listener *l);
+void listener_resume(struct listener *l);            /* descriptors may be free again */
+int  listener_filter(struct listener *l) MUST_CHECK; /* as the plan has it now */
+void listener_upstream_down(struct listener *l);     /* the upstream refuses */
+
+#endif
