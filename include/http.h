@@ -15,15 +15,19 @@
 #define HTTP_CONNECTIONS 256
 
 struct http;
+struct tox;
 
 /* token: what "Authorization: Bearer" must say, or NULL for none, which is refused
- * (-EINVAL) for an address that is not loopback. 0, or a negative errno and *e. */
-int http_open(uv_loop_t *loop, const struct addr *at, const char *token, struct proxy *p,
-              struct http **out, struct err *e) MUST_CHECK;
+ * (-EINVAL) for an address that is not loopback, unless it is to be open to all: then any
+ * caller and any Host header will do. 0, or a negative errno and *e. */
+int http_open(uv_loop_t *loop, const struct addr *at, const char *token, bool open_to_all,
+              struct proxy *p, struct http **out, struct err *e) MUST_CHECK;
 
 /* Asynchronous; done(arg) is called when nothing of it is left on the loop. Close it
  * before the proxy. */
 void http_close(struct http *h, void (*done)(void *arg), void *arg);
+
+struct tox *http_tox(struct http *h); /* its proxies and toxics */
 
 int http_address(const struct http *h, struct addr *out);
 

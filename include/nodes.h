@@ -47,7 +47,7 @@ struct node {
     bool            down;   /* its upstream, when last dialed, was not there */
     struct link   **link;   /* by dialer; NULL where none ever dialed */
     size_t          links;
-    uint64_t        read[2], sent[2]; /* bytes by lane, of sessions that have ended */
+    uint64_t        read[2], sent[2]; /* bytes by lane, ever */
     struct node    *gone;             /* next in the list of those that have gone */
 };
 

@@ -26,11 +26,16 @@ void proxy_close(struct proxy *p, nsec drain, void (*done)(void *arg), void *arg
 
 /* Change the plan. In force for the next frame of every session when they return. Of
  * several sentences all come into force at once or none; e->line says which was wrong. */
-int  proxy_rules_add(struct proxy *p, const char *const *sentences, size_t n,
-                     struct err *e) MUST_CHECK;
-int  proxy_rule_add(struct proxy *p, const char *sentence, struct err *e) MUST_CHECK;
-int  proxy_rule_del(struct proxy *p, const char *glob, struct err *e) MUST_CHECK;
-void proxy_rule_clear(struct proxy *p);
+int proxy_rules_add(struct proxy *p, const char *const *sentences, size_t n,
+                    struct err *e) MUST_CHECK;
+int proxy_rule_add(struct proxy *p, const char *sentence, struct err *e) MUST_CHECK;
+int proxy_rule_del(struct proxy *p, const char *glob, struct err *e) MUST_CHECK;
+
+/* Take the rules of these names out, as far as they are there, and put one in, or none
+ * (NULL): in one step. The new one may have the name of one that goes. */
+int                proxy_rule_swap(struct proxy *p, const char *const *names, size_t n,
+                                   const char *sentence, struct err *e) MUST_CHECK;
+void               proxy_rule_clear(struct proxy *p);
 const struct plan *proxy_plan(const struct proxy *p);
 
 /* Partitions: rules too. A shape without a name gets one; *name, of RULE_NAME_MAX bytes,
@@ -68,6 +73,21 @@ int proxy_node_stop(struct proxy *p, const char *name, struct err *e) MUST_CHECK
 int proxy_node_point(struct proxy *p, const char *name, const struct addr *listen,
                      const struct addr *upstream, struct err *e) MUST_CHECK;
 int proxy_node_remove(struct proxy *p, const char *name, struct err *e) MUST_CHECK;
+
+/* End all sessions of a node in order, and go on listening. */
+int proxy_node_hang_up(struct proxy *p, const char *name, struct err *e) MUST_CHECK;
+
+/* One node, as it is now; false behind the last. What it points to is good until the
+ * next change of nodes. */
+struct proxy_node {
+    const char            *name;
+    const struct sockaddr *listen; /* bound to, or to be bound to */
+    const struct addr     *upstream;
+    bool                   started;
+    uint64_t               read[2], sent[2]; /* bytes, by lane, ever */
+};
+
+bool proxy_node_at(const struct proxy *p, size_t i, struct proxy_node *out);
 
 /* What happens, as it happens. */
 enum proxy_event_kind {

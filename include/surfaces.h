@@ -9,7 +9,9 @@ struct http;
 
 struct surface_flags { /* NULL = the standard address, "off" = none */
     const char *console, *api;
-    const char *token_file; /* what callers of the API must know; NULL = nothing */
+    const char *token_file;  /* what callers of the API must know; NULL = nothing */
+    const char *host, *port; /* of the API, as toxiproxy-server takes them; or NULL */
+    const char *populate;    /* a file of Toxiproxy's proxies; or NULL */
 };
 
 struct surfaces {
@@ -19,8 +21,8 @@ struct surfaces {
     struct http    *http;
 };
 
-/* Both, or none and *e. A standard address that is taken is only logged: it belongs to
- * the first proxy of a machine. */
+/* Both, or none and *e. A console's standard address that is taken is only logged: it
+ * belongs to the first proxy of a machine. */
 int surfaces_open(struct surfaces *s, const struct surface_flags *f, uv_loop_t *loop,
                   struct proxy *p, struct err *e) MUST_CHECK;
 

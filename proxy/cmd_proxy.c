@@ -13,6 +13,7 @@
 #include "log.h"
 #include "proxy.h"
 #include "surfaces.h"
+#include "tox.h"
 
 struct flags {
     const char *config, *journal, *replay, *when_down, *log;
@@ -20,7 +21,7 @@ struct flags {
     struct texts listen, upstream, rule;
     uint64_t seed, lane, total, sessions;
     nsec connect, drain;
-    bool check, precise;
+    bool check, precise, proxy_metrics, runtime_metrics;
 };
 
 struct run {
@@ -69,6 +70,12 @@ static const struct opt opts[] = {
      "and over HTTP here (127.0.0.1:8474)"},
     {"api-token-file", 0, OPT_TEXT, &flags.surface.token_file, "FILE",
      "let only those use the API who know the token in it"},
+    {"host", 0, OPT_TEXT, &flags.surface.host, "HOST",
+     "open the API there, to all, as toxiproxy-server does"},
+    {"port", 0, OPT_TEXT, &flags.surface.port, "PORT", "and on this port"},
+    {"proxy-metrics", 0, OPT_FLAG, &flags.proxy_metrics, NULL,
+     "nothing: /metrics is always there"},
+    {"runtime-metrics", 0, OPT_FLAG, &flags.runtime_metrics, NULL, "likewise"},
     {"log-level", 0, OPT_TEXT, &flags.log, "LEVEL", "error, warn, info or debug"},
     {0},
 };
@@ -78,7 +85,8 @@ static const struct usage usage = {
     "[--config FILE | --listen ADDR --upstream ADDR] [--rule SENTENCE]...",
     "Stand in front of Redis and Sentinel nodes and break exactly what the rules say.\n"
     "Logs go to standard error. SIGTERM drains, a second one ends at once; SIGUSR1\n"
-    "logs a line of counters.",
+    "logs a line of counters. In place of toxiproxy-server it takes that one's options,\n"
+    "with one dash or two, and its configuration file.",
     "sunder proxy --listen 127.0.0.1:16379 --upstream 127.0.0.1:6379 "
     "--rule 'on client -> * when command=GET do latency 20ms'",
     opts,
@@ -134,14 +142,27 @@ static int apply_limits(struct config *c, struct err *e)
     return 0;
 }
 
+/* Without a node there must be somebody who can add one. */
+static int check_config(const struct config *c, struct err *e)
+{
+    bool api = !flags.surface.api || strcmp(flags.surface.api, "off") != 0;
+
+    if (c->nnodes > 0)
+        return config_check(c, e);
+    if (api && !flags.check && c->nrules == 0)
+        return 0;
+    err_set(e, -EINVAL, "nothing to stand in front of");
+    err_hint(e, "give --listen ADDR and --upstream ADDR, or --config FILE");
+    return -EINVAL;
+}
+
 static int build_config(struct config *c, struct err *e)
 {
-    int err = flags.config ? config_load(c, flags.config, e) : 0;
+    bool native = flags.config && !tox_is_config(flags.config);
+    int err = native ? config_load(c, flags.config, e) : 0;
 
-    if (!flags.config && flags.listen.n + flags.upstream.n == 0) {
-        err = err_set(e, -EINVAL, "nothing to stand in front of");
-        err_hint(e, "give --listen ADDR and --upstream ADDR, or --config FILE");
-    }
+    if (!native)
+        flags.surface.populate = flags.config;
     if (err == 0 && flags.listen.n != flags.upstream.n) {
         err = err_set(e, -EINVAL, "%zu --listen but %zu --upstream", flags.listen.n,
                       flags.upstream.n);
@@ -154,7 +175,7 @@ static int build_config(struct config *c, struct err *e)
     if (err == 0)
         err = apply_limits(c, e);
     if (err == 0)
-        err = config_check(c, e);
+        err = check_config(c, e);
     if (err == 0 && !c->seed_given)
         c->seed = draw_seed();
     return err;
@@ -237,12 +258,52 @@ static int serve(const struct config *c, struct err *e)
         proxy_close(r.proxy, 0, on_done, &r);
     }
     if (err == 0)
-        log_info("ready", "nodes=%zu rules=%zu seed=%" PRIu64, c->nnodes, c->nrules,
-                 c->seed);
+        log_info("ready", "nodes=%zu rules=%zu seed=%" PRIu64 "%s", c->nnodes, c->nrules,
+                 c->seed, c->nnodes ? "" : " hint=\"POST /proxies adds a node\"");
     (void)uv_run(&r.loop, UV_RUN_DEFAULT);
     if (uv_loop_close(&r.loop) != 0)
         abort(); /* a handle of ours is still open: our bug */
     return err;
+}
+
+/* -host, -port=8474, -proxy-metrics=true: as Go programs take their options. The words
+ * that are made of them are never freed. */
+static int two_dashes(int argc, char **argv)
+{
+    static const char *const names[] = {"host", "port",          "config",
+                                        "seed", "proxy-metrics", "runtime-metrics"};
+
+    for (int i = 1; i < argc; i++)
+        for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+            size_t n = strlen(names[k]), dashes = strspn(argv[i], "-");
+            const char *rest = argv[i] + dashes + n;
+
+            if (dashes < 1 || dashes > 2 || strncmp(argv[i] + dashes, names[k], n) != 0 ||
+                (*rest != '\0' && *rest != '='))
+                continue;
+            if (k >= 4 && strcmp(rest, "=true") == 0)
+                rest = "";
+            if (asprintf(&argv[i], "--%s%s", names[k], rest) < 0) /* never freed */
+                return -ENOMEM;
+            break;
+        }
+    return 0;
+}
+
+/* toxiproxy-server has more levels than we, and runs on with one that it does not know. */
+static void level_of_environment(void)
+{
+    const char *level = getenv("LOG_LEVEL");
+    struct err e;
+
+    if (level == NULL || log_level_parse(level, &log_level, &e) == 0)
+        return;
+    if (strcmp(level, "trace") == 0)
+        log_level = LOG_DEBUG;
+    else if (strcmp(level, "fatal") == 0 || strcmp(level, "panic") == 0)
+        log_level = LOG_ERROR;
+    else
+        log_error("log", "reason=\"LOG_LEVEL: %s\"", e.text);
 }
 
 int cmd_proxy(int argc, char **argv)
@@ -256,8 +317,10 @@ int cmd_proxy(int argc, char **argv)
                            .total = UNSET,
                            .sessions = UNSET,
                            .connect = UNSET,
-                           .drain = SEC(5),
-                           .log = getenv("LOG_LEVEL")};
+                           .drain = SEC(5)};
+    level_of_environment();
+    if (two_dashes(argc, argv) < 0)
+        return STATUS_ENVIRONMENT;
     first = cli_parse(&usage, argc, argv, &status);
     if (first < 0)
         return status;

@@ -14,13 +14,16 @@
 #include "control.h"
 #include "log.h"
 #include "metrics.h"
+#include "tox.h"
 
 #define IDLE_SECONDS 30
 
 struct http {
     struct MHD_Daemon *daemon;
     struct proxy *proxy;
+    struct tox *tox;
     char *token;
+    bool open_to_all; /* as toxiproxy-server with -host is */
     uv_poll_t poll;
     uv_timer_t timer; /* for what the daemon wants to do by itself */
     unsigned open;
@@ -138,6 +141,8 @@ static bool may_ask(const struct http *h, connection *c)
     const char *host = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Host");
     const char *auth = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Authorization");
 
+    if (h->open_to_all)
+        return true;
     if (h->token)
         return auth && strncasecmp(auth, "Bearer ", 7) == 0 &&
                same_secret(h->token, auth + 7);
@@ -259,6 +264,67 @@ static enum MHD_Result metrics(struct http *h, connection *c)
     return reply(c, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", a.p, a.n);
 }
 
+static enum MHD_Result reply_tox(connection *c, const struct tox_reply *t)
+{
+    struct MHD_Response *r = MHD_create_response_from_buffer(t->n, t->body,
+                                                             MHD_RESPMEM_MUST_FREE);
+    enum MHD_Result done;
+
+    if (r == NULL) {
+        free(t->body);
+        return MHD_NO;
+    }
+    if (t->type)
+        (void)MHD_add_response_header(r, "Content-Type", t->type);
+    if (t->nosniff)
+        (void)MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+    if (t->id[0])
+        (void)MHD_add_response_header(r, "X-Toxiproxy-Request-Id", t->id);
+    (void)MHD_add_response_header(r, "Sunder-Version", SUNDER_VERSION);
+    done = MHD_queue_response(c, t->status, r);
+    MHD_destroy_response(r);
+    return done;
+}
+
+/* False: it is none of Toxiproxy's paths. */
+static bool serve_tox(struct http *h, connection *c, const char *method, const char *path,
+                      const struct request *q, enum MHD_Result *done)
+{
+    struct tox_request ask = {
+        .method = method,
+        .path = path,
+        .agent = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "User-Agent"),
+        .body = q->body,
+        .n = q->n};
+    struct tox_reply r;
+
+    if (!tox_serve(h->tox, &ask, &r))
+        return false;
+    *done = reply_tox(c, &r);
+    return true;
+}
+
+/* As Go's router does: one slash is enough. */
+static enum MHD_Result redirect(connection *c, const char *path)
+{
+    struct MHD_Response *r = MHD_create_response_from_buffer(0, NULL,
+                                                             MHD_RESPMEM_PERSISTENT);
+    char clean[1024];
+    size_t n = 0;
+    enum MHD_Result done;
+
+    for (; *path && n + 1 < sizeof clean; path++)
+        if (*path != '/' || n == 0 || clean[n - 1] != '/')
+            clean[n++] = *path;
+    clean[n] = '\0';
+    if (r == NULL)
+        return MHD_NO;
+    (void)MHD_add_response_header(r, "Location", clean);
+    done = MHD_queue_response(c, MHD_HTTP_MOVED_PERMANENTLY, r);
+    MHD_destroy_response(r);
+    return done;
+}
+
 static enum MHD_Result serve(struct http *h, connection *c, const char *method,
                              const char *path, const struct request *q)
 {
@@ -277,14 +343,21 @@ static enum MHD_Result serve(struct http *h, connection *c, const char *method,
         return refuse(c, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too long");
     if (strcmp(path, "/metrics") == 0)
         return metrics(h, c);
+    if (strstr(path, "//"))
+        return redirect(c, path);
+    if (serve_tox(h, c, method, path, q, &done))
+        return done;
+    if (tox_is_browser(MHD_lookup_connection_value(c, MHD_HEADER_KIND, "User-Agent")))
+        return reply_text(c, MHD_HTTP_FORBIDDEN, "User agent not allowed\n");
     args = json_object();
     (void)MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, take_query, args);
     v = control_route(method, path, args, &known);
     if (v)
         done = run(h, c, v, q, args);
+    else if (known)
+        done = refuse(c, MHD_HTTP_METHOD_NOT_ALLOWED, "this path has no such method");
     else
-        done = refuse(c, known ? MHD_HTTP_METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND,
-                      known ? "this path has no such method" : "there is no such path");
+        done = reply_text(c, MHD_HTTP_NOT_FOUND, "404 page not found\n");
     json_decref(args);
     return done;
 }
@@ -370,6 +443,7 @@ static void on_closed(uv_handle_t *handle)
     if (--h->open > 0)
         return;
     MHD_stop_daemon(h->daemon);
+    tox_close(&h->tox);
     free(h->token);
     free(h);
     if (done)
@@ -412,8 +486,8 @@ static int attach(struct http *h, uv_loop_t *loop)
     return uv_poll_start(&h->poll, UV_READABLE, on_ready);
 }
 
-int http_open(uv_loop_t *loop, const struct addr *at, const char *token, struct proxy *p,
-              struct http **out, struct err *e)
+int http_open(uv_loop_t *loop, const struct addr *at, const char *token, bool open_to_all,
+              struct proxy *p, struct http **out, struct err *e)
 {
     struct sockaddr_storage sa;
     char text[ADDR_TEXT_MAX];
@@ -421,7 +495,7 @@ int http_open(uv_loop_t *loop, const struct addr *at, const char *token, struct 
     int err;
 
     (void)addr_sockaddr(at, &sa);
-    if (!token && !is_loopback((struct sockaddr *)&sa)) {
+    if (!token && !open_to_all && !is_loopback((struct sockaddr *)&sa)) {
         err_set(e, -EINVAL, "the API on %s would be open to everybody",
                 addr_print(at, text, sizeof text));
         err_hint(e, "--api-token-file FILE asks callers for the token in it");
@@ -429,7 +503,13 @@ int http_open(uv_loop_t *loop, const struct addr *at, const char *token, struct 
     }
     if ((h = calloc(1, sizeof *h)) == NULL)
         return err_set(e, -ENOMEM, "out of memory");
-    *h = (struct http){.proxy = p, .token = token ? strdup(token) : NULL};
+    *h = (struct http){
+        .proxy = p, .token = token ? strdup(token) : NULL, .open_to_all = open_to_all};
+    if (tox_open(p, &h->tox) < 0) {
+        free(h->token);
+        free(h);
+        return err_set(e, -ENOMEM, "out of memory");
+    }
     h->daemon = start(h, &sa);
     err = h->daemon ? attach(h, loop) : errno ? -errno : -EIO;
     if (err == 0) {
@@ -439,6 +519,7 @@ int http_open(uv_loop_t *loop, const struct addr *at, const char *token, struct 
     }
     if (h->daemon)
         MHD_stop_daemon(h->daemon);
+    tox_close(&h->tox);
     free(h->token);
     free(h);
     err_set(e, err, "cannot open the API on %s: %s", addr_print(at, text, sizeof text),
@@ -453,6 +534,11 @@ void http_close(struct http *h, void (*done)(void *arg), void *arg)
     h->arg = arg;
     uv_close((uv_handle_t *)&h->poll, on_closed);
     uv_close((uv_handle_t *)&h->timer, on_closed);
+}
+
+struct tox *http_tox(struct http *h)
+{
+    return h->tox;
 }
 
 int http_address(const struct http *h, struct addr *out)

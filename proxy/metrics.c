@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "shell.h"
+#include "tox.h"
 
 static void head(struct answer *a, const char *name, const char *type, const char *help)
 {
@@ -71,6 +72,7 @@ void metrics_write(const struct proxy *p, struct answer *a)
            s.opaque);
     single(a, "pairings_lost_total", "counter",
            "Sessions whose replies can no longer be told apart.", s.pairing_lost);
+    tox_metrics(p, a);
     by_link(p, a);
     by_rule(p, a);
 }

@@ -316,14 +316,29 @@ int proxy_node_start(struct proxy *p, const char *name, struct err *e)
     return err;
 }
 
-static void stop_node(struct node *n)
+static void hang_up(struct node *n)
 {
-    listener_close(&n->listener);
     for (struct session *s = n->proxy->sessions, *next; s; s = next) {
         next = session_next(s);
         if (session_node(s) == n)
             session_close(s, CLOSE_FIN);
     }
+}
+
+static void stop_node(struct node *n)
+{
+    listener_close(&n->listener);
+    hang_up(n);
+}
+
+int proxy_node_hang_up(struct proxy *p, const char *name, struct err *e)
+{
+    struct node *n;
+    int err = find(p, name, &n, e);
+
+    if (err == 0)
+        hang_up(n);
+    return err;
 }
 
 int proxy_node_stop(struct proxy *p, const char *name, struct err *e)
@@ -371,6 +386,23 @@ int proxy_node_remove(struct proxy *p, const char *name, struct err *e)
     log_info("node.remove", "node=%s", n->party.name);
     nodes_reap(p);
     return 0;
+}
+
+bool proxy_node_at(const struct proxy *p, size_t i, struct proxy_node *out)
+{
+    const struct node *n = i < p->nodes ? p->node[i] : NULL;
+
+    if (n == NULL)
+        return false;
+    *out = (struct proxy_node){
+        .name = n->party.name,
+        .listen = (const struct sockaddr *)&n->listener.at,
+        .upstream = &n->upstream,
+        .started = listener_is_open(&n->listener) || n->listener.down,
+        .read = {n->read[0], n->read[1]},
+        .sent = {n->sent[0], n->sent[1]},
+    };
+    return true;
 }
 
 int proxy_listen_address(const struct proxy *p, const char *node, struct addr *out)

@@ -136,6 +136,30 @@ int proxy_rule_del(struct proxy *p, const char *glob, struct err *e)
     return 0;
 }
 
+int proxy_rule_swap(struct proxy *p, const char *const *names, size_t n,
+                    const char *sentence, struct err *e)
+{
+    struct plan *plan = plan_ref(p->plan), *less;
+    int err = 0;
+
+    for (size_t i = 0; i < n && err == 0; i++) {
+        err = plan_without(plan, names[i], &less, e);
+        if (err == 0) {
+            plan_unref(&plan);
+            plan = less;
+        } else if (err == -ENOENT) {
+            err = 0;
+        }
+    }
+    if (err == 0 && sentence)
+        err = plan_and_sentence(&plan, sentence, e);
+    if (err)
+        plan_unref(&plan);
+    else
+        adopt(p, plan);
+    return err;
+}
+
 void proxy_rule_clear(struct proxy *p)
 {
     struct err e;

@@ -119,10 +119,6 @@ void session_close(struct session *s, enum close_how how)
         return;
     s->closing = true;
     events_session(s->proxy, EVENT_SESSION_CLOSED, s->link, &s->dialog);
-    for (int i = 0; i < 2; i++) {
-        s->node->read[i] += s->dialog.lane[i].bytes;
-        s->node->sent[i] += s->dialog.lane[i].sent;
-    }
     close_side(s, DIALER, how);
     if (s->connected)
         close_side(s, DIALED, how);
@@ -177,6 +173,7 @@ static void feed(struct session *s, enum lane_id lane, const uint8_t *p, size_t 
     nsec t = uv_hrtime();
     int err = dialog_feed(&s->dialog, lane, t, p, n);
 
+    s->node->read[lane] += n;
     if (err == 0) {
         session_turn(s, t);
         if (!s->closing)
@@ -282,6 +279,13 @@ static void steer_reading(struct session *s, enum lane_id lane, nsec t)
     f->reading = want;
 }
 
+static void sent(struct session *s, enum lane_id lane, nsec t, size_t n)
+{
+    dialog_sent(&s->dialog, lane, t, n);
+    s->node->sent[lane] += n;
+    proxy_room(s->proxy);
+}
+
 static void on_written(uv_write_t *req, int status)
 {
     struct flight *w = req->data;
@@ -300,8 +304,7 @@ static void on_written(uv_write_t *req, int status)
         session_fail(s, "writing", status);
         return;
     }
-    dialog_sent(&s->dialog, lane, t, s->flow[lane].bytes);
-    proxy_room(s->proxy);
+    sent(s, lane, t, s->flow[lane].bytes);
     session_turn(s, t);
 }
 
@@ -334,19 +337,17 @@ static bool send_now(struct session *s, enum lane_id lane, nsec t,
                      const struct iovec *iov, size_t n)
 {
     size_t all = 0;
-    int sent = uv_try_write(&s->side[!lane].stream, (const uv_buf_t *)iov, (unsigned)n);
+    int gone = uv_try_write(&s->side[!lane].stream, (const uv_buf_t *)iov, (unsigned)n);
 
-    if (sent < 0 && sent != UV_EAGAIN) {
-        session_fail(s, "writing", sent);
+    if (gone < 0 && gone != UV_EAGAIN) {
+        session_fail(s, "writing", gone);
         return false;
     }
     for (size_t i = 0; i < n; i++)
         all += iov[i].iov_len;
-    if (sent > 0) {
-        dialog_sent(&s->dialog, lane, t, (size_t)sent);
-        proxy_room(s->proxy);
-    }
-    if (sent >= 0 && (size_t)sent == all)
+    if (gone > 0)
+        sent(s, lane, t, (size_t)gone);
+    if (gone >= 0 && (size_t)gone == all)
         return true;
     send_later(s, lane, t);
     return false;

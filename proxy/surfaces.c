@@ -8,6 +8,7 @@
 #include "console.h"
 #include "http.h"
 #include "log.h"
+#include "tox.h"
 
 #define TOKEN_MAX 256
 
@@ -26,16 +27,6 @@ static int read_address(const char *asked, const char *standard, struct addr *at
     return err;
 }
 
-/* An address that was asked for must be had; the standard one is only for the first
- * proxy of a machine. */
-static int settle(const char *what, const char *asked, int err, const struct err *e)
-{
-    if (err == 0 || asked)
-        return err;
-    log_warn(what, "state=off reason=\"%s\"", e->text);
-    return 0;
-}
-
 static int open_console(struct surfaces *s, const char *asked, uv_loop_t *loop,
                         struct proxy *p, struct err *e)
 {
@@ -47,7 +38,10 @@ static int open_console(struct surfaces *s, const char *asked, uv_loop_t *loop,
         err = console_open(loop, &at, p, s->on_shutdown, s->arg, &s->console, e);
     if (err == 0 && console_address(s->console, &at) == 0)
         log_info("console", "address=%s", addr_print(&at, text, sizeof text));
-    return settle("console", asked, err, e);
+    if (err == 0 || asked)
+        return err;
+    log_warn("console", "state=off reason=\"%s\"", e->text);
+    return 0;
 }
 
 /* The first line of the file. */
@@ -64,21 +58,38 @@ static int read_token(const char *path, char *token, size_t size, struct err *e)
     return token[0] ? 0 : err_set(e, -EINVAL, "there is no token in '%.200s'", path);
 }
 
-static int open_http(struct surfaces *s, const char *asked, const char *token_file,
-                     uv_loop_t *loop, struct proxy *p, struct err *e)
+/* toxiproxy-server's -host and -port, each with its default. */
+static const char *joined(const struct surface_flags *f, char *buf, size_t size)
 {
-    char text[ADDR_TEXT_MAX], token[TOKEN_MAX];
+    const char *host = f->host && strcmp(f->host, "localhost") != 0 ? f->host
+                                                                    : "127.0.0.1";
+
+    if (f->api || (!f->host && !f->port))
+        return f->api;
+    snprintf(buf, size, strchr(host, ':') && host[0] != '[' ? "[%s]:%s" : "%s:%s", host,
+             f->port ? f->port : "8474");
+    return buf;
+}
+
+static int open_http(struct surfaces *s, const struct surface_flags *f, uv_loop_t *loop,
+                     struct proxy *p, struct err *e)
+{
+    char text[ADDR_TEXT_MAX], token[TOKEN_MAX], both[ADDR_TEXT_MAX];
+    const char *asked = joined(f, both, sizeof both);
     struct addr at;
-    int err = token_file ? read_token(token_file, token, sizeof token, e) : 0;
+    int err = f->token_file ? read_token(f->token_file, token, sizeof token, e) : 0;
 
     if (err)
         return err;
     err = read_address(asked, HTTP_STANDARD, &at, e);
     if (err == 0)
-        err = http_open(loop, &at, token_file ? token : NULL, p, &s->http, e);
+        err = http_open(loop, &at, f->token_file ? token : NULL,
+                        f->host && !f->token_file, p, &s->http, e);
     if (err == 0 && http_address(s->http, &at) == 0)
         log_info("api", "address=%s", addr_print(&at, text, sizeof text));
-    return settle("api", asked, err, e);
+    if (err == 0 && f->populate)
+        err = tox_populate_file(http_tox(s->http), f->populate, e);
+    return err;
 }
 
 int surfaces_open(struct surfaces *s, const struct surface_flags *f, uv_loop_t *loop,
@@ -89,7 +100,7 @@ int surfaces_open(struct surfaces *s, const struct surface_flags *f, uv_loop_t *
     if (!is_off(f->console))
         err = open_console(s, f->console, loop, p, e);
     if (err == 0 && !is_off(f->api))
-        err = open_http(s, f->api, f->token_file, loop, p, e);
+        err = open_http(s, f, loop, p, e);
     return err;
 }
 

@@ -110,7 +110,6 @@ def test_metrics_are_live(apis, upstream):
 
 
 @pytest.mark.parametrize("method, path, body, status, said", [
-    ("GET", "/nothing", None, 404, "no such path"),
     ("PUT", "/rules", None, 405, "no such method"),
     ("POST", "/rules", "", 400, "missing 'rule'"),
     ("POST", "/rules", "{", 400, "no JSON object"),
@@ -133,6 +132,11 @@ def test_what_is_wrong_is_said(apis, upstream, method, path, body, status, said)
     assert (got, headers["Content-Type"]) == (status, "application/json")
     answer = json.loads(text)
     assert said in answer["error"] and answer["status"] == status
+
+
+def test_an_unknown_path_is_told_as_toxiproxy_tells_it(apis, upstream):
+    _, api = apis(upstream())
+    assert api.raw("GET", "/nothing")[:2] == (404, "404 page not found\n")
 
 
 def test_a_page_from_elsewhere_cannot_reach_it(apis, upstream):
