@@ -65,8 +65,8 @@ $B/test_%: $B/tests/unit/test_%.o $(UNIT_OBJ) $B/core.a
 	@echo LD $@
 	$Q$(LINK) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
 
-# The one unit test that shares its model with a fuzzer.
-$B/test_property: $(FUZZ_OBJ)
+# The unit tests that share a model with a fuzzer.
+$B/test_property $B/test_repl: $(FUZZ_OBJ)
 
 $B/fuzz_%: $B/tests/fuzz/fuzz_%.o $(if $(FUZZ),,$B/tests/fuzz/replay.o) $(FUZZ_OBJ) $B/core.a
 	@echo LD $@

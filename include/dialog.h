@@ -14,6 +14,7 @@
 #include "match.h"
 #include "plan.h"
 #include "queue.h"
+#include "repl.h"
 #include "track.h"
 
 struct replay;
@@ -79,13 +80,16 @@ struct dialog {
     uint64_t            ordinal; /* of this session on its link, from 1 */
     struct plan        *plan;
     struct track        track;
-    struct lane         lane[2];   /* by enum lane_id */
-    nsec                wait;      /* before the upstream is dialed */
-    uint64_t            wait_by;   /* private: serial of the rule that wants it */
-    bool                speaking;  /* private: a reply of our own passes */
-    enum close_how      doom;      /* not CLOSE_NO: end the session now, like this */
-    uint64_t            decisions; /* about it, ever */
-    struct rule        *ender;     /* the first rule that ordered its end; or NULL */
+    struct repl        *repl;        /* NULL until a replica has said what it is */
+    uint64_t            stream_out;  /* bytes lane replies put out before its stream */
+    uint64_t            stream_skew; /* private: of them, added less dropped */
+    struct lane         lane[2];     /* by enum lane_id */
+    nsec                wait;        /* before the upstream is dialed */
+    uint64_t            wait_by;     /* private: serial of the rule that wants it */
+    bool                speaking;    /* private: a reply of our own passes */
+    enum close_how      doom;        /* not CLOSE_NO: end the session now, like this */
+    uint64_t            decisions;   /* about it, ever */
+    struct rule        *ender;       /* the first rule that ordered its end; or NULL */
 };
 
 void dialog_init(struct dialog *d, struct core *core, const struct party *from,
@@ -122,5 +126,10 @@ int dialog_replan(struct dialog *d, struct plan *plan, nsec now) MUST_CHECK;
 /* A session begins: take up the plan, and let its rules say how long to wait before the
  * upstream is dialed (d->wait) and whether to go on at all (d->doom). */
 int dialog_open(struct dialog *d, nsec now) MUST_CHECK;
+
+/* Of the stream of a replication link: bytes that wait here, and how many more have been
+ * put out than came in: not 0 when offsets have been spoiled. */
+uint64_t dialog_stream_held(const struct dialog *d);
+int64_t  dialog_stream_skew(const struct dialog *d);
 
 #endif

@@ -45,18 +45,20 @@ enum queue_do {
 struct queue {
     struct pool *pool;
     struct seg  *first, *last;
-    struct seg  *loan;  /* the first that is borrowed */
-    uint64_t     held;  /* bytes of memory counted for this queue */
-    bool         ended; /* an end is queued: later pushes are discarded */
+    struct seg  *loan;   /* the first that is borrowed */
+    uint64_t     held;   /* bytes of memory counted for this queue */
+    uint64_t     frames; /* whose end waits here: see leave */
+    bool         ended;  /* an end is queued: later pushes are discarded */
 };
 
 /* How a run of bytes is to leave. */
 struct leave {
-    nsec     due;   /* NSEC_NEVER = when queue_forgive() says so */
-    uint64_t by;    /* serial of the rule that makes it wait; 0 = none; of those that
+    nsec     due;    /* NSEC_NEVER = when queue_forgive() says so */
+    uint64_t by;     /* serial of the rule that makes it wait; 0 = none; of those that
                      * hold it until NSEC_NEVER, a bit each */
-    size_t   slice; /* at most so many bytes a send; 0 = any */
-    nsec     gap;   /* between two sends of it */
+    size_t   slice;  /* at most so many bytes a send; 0 = any */
+    nsec     gap;    /* between two sends of it */
+    uint64_t frames; /* that end in the run; they wait until all of it has left */
 };
 
 void queue_init(struct queue *q, struct pool *pool);

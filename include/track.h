@@ -30,7 +30,9 @@ struct track {
     uint8_t   resp;        /* 2 or 3, as agreed by HELLO */
     bool      in_multi;    /* the next request is inside MULTI */
     bool      lost;        /* pairing is lost: track_reply answers UNKNOWN for good */
-    bool      replicating; /* PSYNC or SYNC was seen: replies are no longer RESP */
+    bool      replicating; /* PSYNC or SYNC was seen */
+    bool      handshaking; /* or REPLCONF: its lines are not to be torn */
+    bool      synced;      /* and granted: no frame answers another any more */
 
     uint32_t odd;      /* requests outstanding whose replies are not plain */
     uint32_t database; /* of SELECT */
@@ -75,5 +77,11 @@ enum track_answer {
 
 enum track_answer track_reply(struct track *t, const struct resp *head,
                               struct track_mark *m);
+
+/* Is the next reply that of PSYNC or SYNC? */
+bool track_syncs(const struct track *t);
+
+/* That was granted: replication begins. */
+void track_granted(struct track *t);
 
 #endif

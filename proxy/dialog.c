@@ -122,6 +122,7 @@ void dialog_release(struct dialog *d)
         free(d->lane[i].holder);
     }
     track_release(&d->track);
+    free(d->repl);
     rule_unref(&d->ender);
     plan_unref(&d->plan);
 }
@@ -144,6 +145,8 @@ enum queue_do dialog_next(const struct dialog *d, enum lane_id lane, nsec now,
 void dialog_sent(struct dialog *d, enum lane_id lane, nsec now, size_t bytes)
 {
     d->lane[lane].sent += bytes;
+    if (lane == LANE_REPLIES)
+        repl_left(d, now);
     queue_sent(&d->lane[lane].queue, now, bytes);
 }
 

@@ -30,6 +30,8 @@ static struct scan *scan_take(struct core *c, enum lane_id lane)
     s->dropped = s->added = 0;
     s->metered = s->begun = false;
     s->passing = 0;
+    s->passed = 0;
+    s->ends = false;
     resp_init(&s->resp, lane == LANE_REQUESTS ? RESP_REQUESTS : RESP_REPLIES);
     return s;
 }
@@ -59,11 +61,6 @@ static enum queue_end end_of(enum close_how how)
     return how == CLOSE_RST ? END_RST : how == CLOSE_FIN ? END_CLOSE : END_NO;
 }
 
-static const struct resp *frame_of(const struct lane *l)
-{
-    return l->opaque || l->scan == NULL ? NULL : &l->scan->resp;
-}
-
 /* When a run may leave, and who answers for that. */
 static struct leave leave_at(const struct lane *l, nsec now, const struct verdict *v,
                              uint64_t by)
@@ -71,16 +68,21 @@ static struct leave leave_at(const struct lane *l, nsec now, const struct verdic
     if (l->stuck_by)
         return (struct leave){.due = NSEC_NEVER,
                               .by = l->stuck_by | (v->delay == NSEC_NEVER ? by : 0)};
-    return (struct leave){nsec_add(now, v->delay), v->delay ? by : 0, v->slice, v->gap};
+    return (struct leave){.due = nsec_add(now, v->delay),
+                          .by = v->delay ? by : 0,
+                          .slice = v->slice,
+                          .gap = v->gap};
 }
 
 /* Queue what passes untouched: before anything else is. */
 static int pass_flush(struct lane *l, nsec now)
 {
+    struct leave how = {.due = now, .frames = l->scan->passed};
     size_t n = l->scan->passing;
 
     l->scan->passing = 0;
-    return queue_push(&l->queue, &(struct leave){.due = now}, l->scan->pass, n);
+    l->scan->passed = 0;
+    return queue_push(&l->queue, &how, l->scan->pass, n);
 }
 
 static int pass(struct lane *l, nsec now, const uint8_t *p, size_t n)
@@ -88,13 +90,12 @@ static int pass(struct lane *l, nsec now, const uint8_t *p, size_t n)
     struct scan *s = l->scan;
     int err = 0;
 
-    if (s->passing && s->pass + s->passing == p) {
-        s->passing += n;
-        return 0;
+    if (s->passing == 0 || s->pass + s->passing != p) {
+        err = pass_flush(l, now);
+        s->pass = p;
     }
-    err = pass_flush(l, now);
-    s->pass = p;
-    s->passing = n;
+    s->passing += n;
+    s->passed += s->ends;
     return err;
 }
 
@@ -110,7 +111,12 @@ static int obey_run(struct dialog *d, enum lane_id lane, nsec now, const uint8_t
     bool spent = frame->cut <= run || v->cut <= run; /* not a byte more */
     int err = pass_flush(l, now);
 
+    how.frames = l->scan->ends;
     keep = keep < v->cut ? keep : v->cut;
+    if (is_atomic(d, lane)) {
+        keep = keep < run ? 0 : run;
+        how.slice = 0;
+    }
     if (frame->cut != SIZE_MAX)
         frame->cut -= keep;
     if (!v->close && (v->drop || keep < run))
@@ -132,6 +138,7 @@ static int obey(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
     struct lane *l = &d->lane[lane];
     struct verdict v;
     uint64_t by = 0;
+    bool ends = l->scan->ends;
     int err = 0;
 
     if (!l->scan->metered && verdict_is_pass(&l->scan->verdict) && l->stuck_by == 0)
@@ -139,8 +146,9 @@ static int obey(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
     if (!l->scan->metered)
         return obey_run(d, lane, now, p, n, &l->scan->verdict, l->scan->by);
     while (n > 0 && !l->queue.ended && err == 0) {
-        size_t run = seats_judge_bytes(d, lane, now, frame_of(l), n, &v, &by);
+        size_t run = seats_judge_bytes(d, lane, now, frame_of(d, lane), n, &v, &by);
 
+        l->scan->ends = ends && run == n;
         err = obey_run(d, lane, now, p, run, &v, by);
         p += run;
         n -= run;
@@ -179,13 +187,13 @@ static void ask(struct dialog *d, const struct resp *frame, struct rule *again)
     if (!again)
         seats_mark(d, frame, &mark);
     track_request(&d->track, frame, &mark);
-    if (d->track.replicating)
-        d->lane[LANE_REPLIES].opaque = true; /* known, but no longer RESP */
+    if (d->track.handshaking)
+        repl_hears(d, frame);
     note_lost(d, lost);
 }
 
 /* The frame goes out again, if it was not too long to be kept. */
-static int send_again(struct dialog *d, enum lane_id lane, const struct leave *how)
+static int send_again(struct dialog *d, enum lane_id lane, struct leave *how)
 {
     struct lane *l = &d->lane[lane];
     struct copy *c = l->scan->copy;
@@ -193,8 +201,9 @@ static int send_again(struct dialog *d, enum lane_id lane, const struct leave *h
     if (c == NULL || c->n == 0)
         return 0;
     if (lane == LANE_REQUESTS)
-        ask(d, frame_of(l), c->rule);
+        ask(d, frame_of(d, lane), c->rule);
     account(d, lane, c->rule, 0, c->n);
+    how->frames = 1;
     return queue_copy(&l->queue, how, c->p, c->n);
 }
 
@@ -225,7 +234,7 @@ static int frame_over(struct dialog *d, enum lane_id lane, nsec now)
 /* Is it known whose answer comes when? */
 static bool is_paired(const struct dialog *d)
 {
-    return !d->track.lost && !d->track.replicating && !d->lane[LANE_REPLIES].opaque;
+    return !d->track.lost && !d->track.synced && !d->lane[LANE_REPLIES].opaque;
 }
 
 /* A blank line and an empty array are answered by nobody. */
@@ -242,7 +251,7 @@ static void request_head(struct dialog *d)
     struct verdict *v = &l->scan->verdict;
 
     v->twice &= is_paired(d);
-    if (!is_paired(d) || is_blank(frame_of(l))) {
+    if (!is_paired(d) || is_blank(frame_of(d, LANE_REQUESTS))) {
         v->instead.p = NULL;
     } else if (v->instead.p) {
         v->drop = true;
@@ -250,7 +259,7 @@ static void request_head(struct dialog *d)
         track_instead(&d->track, l->scan->speaker, v->instead);
     }
     if (!v->drop)
-        ask(d, frame_of(l), NULL);
+        ask(d, frame_of(d, LANE_REQUESTS), NULL);
 }
 
 /* The verdict on a reply is known: what goes before it or in its place? */
@@ -281,13 +290,18 @@ static int reply_head(struct dialog *d, nsec now)
 /* Find out which request a reply answers. Answers whether *m is what that left. */
 static bool reply_label(struct dialog *d, struct track_mark *m)
 {
+    const struct resp *frame = frame_of(d, LANE_REPLIES);
     bool lost = d->track.lost, answers;
 
     if (d->speaking) {
         track_spoken(&d->track);
         return true;
     }
-    answers = track_reply(&d->track, frame_of(&d->lane[LANE_REPLIES]), m) == ANSWERS;
+    if (d->track.synced || (track_syncs(&d->track) && frame->words == 0))
+        return false; /* to keep the link alive */
+    answers = track_reply(&d->track, frame, m) == ANSWERS;
+    if (is_granted(d, LANE_REPLIES))
+        track_granted(&d->track);
     note_lost(d, lost);
     return answers;
 }
@@ -296,7 +310,7 @@ static bool reply_label(struct dialog *d, struct track_mark *m)
 static int frame_head(struct dialog *d, enum lane_id lane, nsec now)
 {
     struct lane *l = &d->lane[lane];
-    const struct resp *frame = frame_of(l);
+    const struct resp *frame = frame_of(d, lane);
     struct track_mark mark = {0};
     bool answers = false;
 
@@ -311,6 +325,7 @@ static int frame_head(struct dialog *d, enum lane_id lane, nsec now)
     }
     if (!l->scan->begun) /* else part of it has left: no rule can have it any more */
         seats_judge(d, lane, now, frame, answers ? &mark : NULL);
+    repl_guard(d, lane);
     if (frame && lane == LANE_REQUESTS)
         request_head(d);
     if (l->scan->verdict.twice && frame)
@@ -345,6 +360,8 @@ static int feed_opaque(struct dialog *d, enum lane_id lane, nsec now, const uint
     int err;
 
     l->scan->begun = false; /* if so: what follows is the tail of that frame */
+    if (is_granted(d, lane))
+        repl_skip(d->repl, n);
     err = frame_head(d, lane, now);
     if (err == 0)
         err = unhold(d, lane, now);
@@ -383,8 +400,10 @@ static int feed_part(struct dialog *d, enum lane_id lane, nsec now, const uint8_
         l->scan->begun = true;
         seats_pass(l);
     }
+    s->ends = part->last;
     if (err == 0)
         err = obey(d, lane, now, p, part->len);
+    s->ends = false;
     if (part->last) {
         if (err == 0)
             err = frame_over(d, lane, now);
@@ -411,7 +430,7 @@ static void frame_label(struct dialog *d, enum lane_id lane)
 
     frame_count(d, lane);
     if (lane == LANE_REQUESTS)
-        ask(d, frame_of(&d->lane[lane]), NULL);
+        ask(d, frame_of(d, lane), NULL);
     else
         (void)reply_label(d, &mark);
 }
@@ -420,9 +439,10 @@ static int feed_plain(struct dialog *d, enum lane_id lane, nsec now, const uint8
                       size_t n)
 {
     struct lane *l = &d->lane[lane];
+    struct leave how = {.due = now};
 
     for (size_t at = 0; at < n && !l->opaque;) {
-        struct resp_part part = resp_next(&l->scan->resp, p + at, n - at);
+        struct resp_part part = scan_next(d, lane, p + at, n - at);
 
         at += part.len;
         if (part.opaque)
@@ -430,8 +450,10 @@ static int feed_plain(struct dialog *d, enum lane_id lane, nsec now, const uint8
         else if (part.head)
             frame_label(d, lane);
         l->scan->begun = !part.last && !l->scan->resp.head_done;
+        how.frames += part.last;
+        repl_passed(d, lane, n - at);
     }
-    return queue_push(&l->queue, &(struct leave){.due = now}, p, n);
+    return queue_push(&l->queue, &how, p, n);
 }
 
 static int speak(struct dialog *d, nsec now);
@@ -447,7 +469,7 @@ static int feed_parts(struct dialog *d, enum lane_id lane, nsec now, const uint8
 
         if (l->opaque)
             return feed_opaque(d, lane, now, p, n);
-        part = resp_next(&l->scan->resp, p, n);
+        part = scan_next(d, lane, p, n);
         if (part.opaque) {
             lane_opaque(d, lane);
             continue;
@@ -455,6 +477,7 @@ static int feed_parts(struct dialog *d, enum lane_id lane, nsec now, const uint8
         err = feed_part(d, lane, now, p, &part);
         p += part.len;
         n -= part.len;
+        repl_passed(d, lane, n);
         if (part.last && lane == LANE_REPLIES && err == 0)
             err = speak(d, now);
     }
@@ -466,7 +489,7 @@ static void idle(struct dialog *d, enum lane_id lane)
 {
     struct lane *l = &d->lane[lane];
 
-    if (l->scan && (l->opaque || resp_idle(&l->scan->resp)))
+    if (l->scan && lane_idle(d, lane))
         scan_give(d->core, &l->scan);
 }
 
@@ -495,7 +518,7 @@ static int speak(struct dialog *d, nsec now)
     int err = 0;
 
     while (err == 0 && !d->speaking && !l->opaque && track_due(&d->track, &reply) &&
-           (l->scan == NULL || resp_idle(&l->scan->resp))) {
+           lane_idle(d, LANE_REPLIES)) {
         char text[DIALOG_REPLY_MAX]; /* the rule's own may go while it passes */
         size_t n = reply.n < sizeof text ? reply.n : sizeof text;
         struct rule *speaker = rule_ref(track_speaker(&d->track));

@@ -23,7 +23,9 @@ struct scan {
     bool metered;        /* some rule wants to judge its bytes as well */
     bool begun;          /* bytes of it have left before its head was known */
     const uint8_t *pass; /* bytes that pass untouched and are not queued yet: */
-    size_t passing;      /* frames that nobody acts on leave as one run */
+    size_t passing;      /* frames that nobody acts on leave as one run, */
+    uint64_t passed;     /* so many of them with their end */
+    bool ends;           /* the bytes at hand end the frame */
     size_t held;         /* bytes of head[] in use */
     uint8_t head[RESP_HEAD_MAX];
 };
@@ -46,6 +48,25 @@ void copy_drop(struct scan *s);
 void account(struct dialog *d, enum lane_id lane, struct rule *r, uint64_t dropped,
              uint64_t added);
 void account_tell(struct dialog *d, enum lane_id lane);
+
+/* dialog_repl.c: what is different on a replication link. */
+struct resp_part scan_next(struct dialog *d, enum lane_id lane, const uint8_t *p,
+                           size_t n);
+bool lane_idle(const struct dialog *d, enum lane_id lane); /* between two frames */
+
+/* The frame under way; NULL when it is not RESP, or the RDB. And what it is part of. */
+const struct resp *frame_of(const struct dialog *d, enum lane_id lane);
+enum phase phase_of(const struct dialog *d, enum lane_id lane);
+
+bool is_atomic(const struct dialog *d, enum lane_id lane);  /* all of it or nothing */
+bool is_granted(const struct dialog *d, enum lane_id lane); /* replication has begun */
+
+void repl_hears(struct dialog *d, const struct resp *request);
+void repl_guard(struct dialog *d, enum lane_id lane); /* soften the verdict just made */
+
+/* A part of a frame is dealt with, and `rest` bytes of the read are not; bytes left. */
+void repl_passed(struct dialog *d, enum lane_id lane, size_t rest);
+void repl_left(struct dialog *d, nsec now);
 
 /* Hold a reference to r instead of the one that is held; r may be NULL. */
 void rule_hold(struct rule **held, struct rule *r);

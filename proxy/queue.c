@@ -111,6 +111,7 @@ void queue_release(struct queue *q)
         seg_free(q, s);
     }
     q->last = q->loan = NULL;
+    q->frames = 0;
 }
 
 void pool_release(struct pool *pool)
@@ -136,9 +137,11 @@ int queue_push(struct queue *q, const struct leave *how, const uint8_t *p, size_
 
     if (q->ended || n == 0)
         return 0;
+    q->frames += how->frames;
     if (last && last->block == NULL && last->p + last->len == p &&
         leaves_alike(&last->how, how)) {
         last->len += n;
+        last->how.frames += how->frames;
         return 0;
     }
     return append(q, &(struct seg){.p = p, .len = n, .how = *how});
@@ -232,6 +235,7 @@ void queue_sent(struct queue *q, nsec now, size_t bytes)
             return;
         }
         q->first = s->next;
+        q->frames -= s->how.frames;
         if (q->first == NULL)
             q->last = NULL;
         if (q->loan == s)

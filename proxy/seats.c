@@ -190,7 +190,7 @@ void seats_release(struct dialog *d, enum lane_id lane)
 static bool is_answer(const struct dialog *d, const struct resp *frame,
                       const struct track_mark *mark)
 {
-    return mark || (d->track.lost && frame && frame->type != '>');
+    return mark || (d->track.lost && !d->track.synced && frame && frame->type != '>');
 }
 
 static bool meets(const struct dialog *d, const struct seat *s, enum lane_id lane,
@@ -207,7 +207,7 @@ static bool meets(const struct dialog *d, const struct seat *s, enum lane_id lan
         return false;
     if (s->slot < 0)
         return true;
-    if (lane == LANE_REQUESTS)
+    if (lane == LANE_REQUESTS || phase_of(d, lane) == PHASE_STREAM)
         return frame && match_request(r, frame, &d->track);
     return mark && s->serial <= mark->serial && (mark->mask >> s->slot & 1);
 }
@@ -382,6 +382,7 @@ static void act(struct dialog *d, enum lane_id lane, nsec now, struct seat *s,
     u.nth = s->acted++;
     if (s->rule->fault->on_frame)
         s->rule->fault->on_frame(s->rule->conf, s->state, &u, &v);
+    v.owe |= v.drop && is_granted(d, lane); /* a hole, and what is behind it: none */
     if (told)
         repeat(&v, told);
     add(d, lane, &l->scan->verdict, &v, s, &l->scan->most, &l->scan->by);
@@ -438,7 +439,8 @@ size_t seats_judge_bytes(struct dialog *d, enum lane_id lane, nsec now,
     struct lane *l = &d->lane[lane];
     nsec most = l->scan->verdict.delay;
 
-    n = grain(l, n);
+    if (!is_atomic(d, lane))
+        n = grain(l, n);
     *v = l->scan->verdict;
     *by = l->scan->by;
     v->cut = SIZE_MAX; /* the frame's own cut is counted by the caller */

@@ -18,6 +18,7 @@ enum kind {
     MONITOR,
     HELLO,
     RESET,
+    SYNC,    /* one line, and if it is granted nothing after it */
     INSTEAD, /* one reply, and it is ours */
 };
 
@@ -137,7 +138,7 @@ void track_instead(struct track *t, struct rule *rule, struct bytes reply)
     struct track_entry *e;
 
     t->quiet = t->silent || t->skip_next; /* the server has yet to use up a SKIP */
-    if (t->lost || t->replicating || t->quiet)
+    if (t->lost || t->synced || t->quiet)
         return;
     expect(t, INSTEAD, CHANNELS, 1, &(struct track_mark){0});
     if (t->lost)
@@ -283,10 +284,21 @@ static bool is_deaf(const struct track *t)
     return t->resp == 2 && (t->channels || t->patterns || t->shards);
 }
 
-static void replicate(struct track *t)
+static void replicate(struct track *t, const struct track_mark *m)
 {
     t->role = ROLE_REPLICATION;
-    t->replicating = true;
+    t->replicating = t->handshaking = true;
+    expect(t, SYNC, CHANNELS, 1, m);
+}
+
+bool track_syncs(const struct track *t)
+{
+    return t->n && front(t)->kind == SYNC;
+}
+
+void track_granted(struct track *t)
+{
+    t->synced = true;
     forget(t);
 }
 
@@ -341,7 +353,7 @@ static void special_request(struct track *t, const struct special *s,
     case 'e': t->in_multi = false; break;
     case 'c': client_command(t, r, m); return;
     case 'r': reset_command(t, m); return;
-    case 'p': replicate(t); return;
+    case 'p': replicate(t, m); return;
     case 's': subscription(t, r, (enum kind)s->kind, (enum family)s->family, m); return;
     case 'd': t->database = number_of(r, 1); break;
     case 'u': auth_command(t, r); break;
@@ -350,6 +362,7 @@ static void special_request(struct track *t, const struct special *s,
     case 'a':
         if (resp_word_is(r, 1, "ACK") || resp_word_is(r, 1, "GETACK"))
             return; /* neither is ever answered */
+        t->handshaking = true;
         break;
     }
     expect(t, ONE, CHANNELS, 1, m);
@@ -359,7 +372,7 @@ void track_request(struct track *t, const struct resp *r, const struct track_mar
 {
     const struct special *s = special(r);
 
-    if (t->lost || t->replicating)
+    if (t->lost || t->synced)
         return;
     t->quiet = t->silent || t->skip_next;
     t->skip_next = false; /* an empty line or array uses it up */

@@ -204,6 +204,7 @@ static void feed(struct model *m, enum lane_id lane, size_t n)
     if (m->dialog.track.role != m->role)
         model_replan(m, m->plan);
     m->role = m->dialog.track.role;
+    m->over |= m->dialog.repl && !m->chaos; /* replication is fuzz_repl's business */
 }
 
 static enum verb verb_of(const struct model *m, uint8_t c)

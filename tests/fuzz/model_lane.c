@@ -393,8 +393,6 @@ void lane_fed(struct model *m, enum lane_id lane, const uint8_t *p, size_t n, bo
 {
     struct side *s = &m->side[lane];
 
-    if (!s->opaque && m->dialog.track.replicating && lane == LANE_REPLIES)
-        s->opaque = true;
     while (n > 0 && !s->opaque) {
         struct resp_part next = resp_next(&s->scan, p, n);
 

@@ -310,7 +310,7 @@ static void rules_for_a_role_start_when_the_role_is_known(void **state)
     assert_int_equal(0, dialog_replan(&r.dialog, r.plan, r.now)); /* as session.c does */
     rig_answer(&r, "\n+FULLRESYNC x 0\r\n$5\r\nREDIS");
     expect_out(&r, LANE_REPLIES, "+PONG\r\n");
-    assert_true(r.dialog.lane[LANE_REPLIES].opaque);
+    assert_int_equal(PHASE_STREAM, r.dialog.repl->phase);
     assert_int_equal(ROLE_REPLICATION, r.dialog.track.role);
     rig_close(&r);
 }

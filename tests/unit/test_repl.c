@@ -1,0 +1,321 @@
+/* A replication link in a dialog: what is known of it, and what rules can do to it. */
+#include <stdlib.h>
+
+#include "../fuzz/master.h"
+#include "rig.h"
+
+#define SELECT "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n"
+#define SET_A  "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n"
+#define SET_B  "*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$1\r\n2\r\n"
+#define PING   "*1\r\n$4\r\nPING\r\n"
+#define ACK    "*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n$3\r\n154\r\n"
+#define ID     "0123456789012345678901234567890123456789"
+#define MARK   "abcdefghijabcdefghijabcdefghijabcdefghij"
+#define FULL   "+FULLRESYNC " ID " 100\r\n"
+
+static void hello(struct rig *r, const char *sync)
+{
+    rig_ask(r, PING);
+    rig_answer(r, "+PONG\r\n");
+    rig_ask(r, "REPLCONF listening-port 6380\r\nREPLCONF capa eof capa psync2\r\n");
+    rig_answer(r, "+OK\r\n+OK\r\n");
+    rig_ask(r, sync);
+    assert_int_equal(0, dialog_replan(&r->dialog, r->plan, r->now)); /* as session.c */
+}
+
+/* A link in its stream, at offset 100. */
+static void stream(struct rig *r)
+{
+    rig_open(r);
+    hello(r, "PSYNC " ID " 101\r\n");
+    rig_answer(r, "+CONTINUE\r\n");
+    rig_clear(r);
+}
+
+static void rule(struct rig *r, const char *sentence)
+{
+    rig_rule(r, sentence);
+}
+
+static void drip(struct rig *r, enum lane_id lane, const char *p, size_t n, size_t slice)
+{
+    for (size_t at = 0; at < n; at += slice)
+        rig_feed(r, lane, p + at, n - at < slice ? n - at : slice);
+}
+
+/* The proxy has understood the link, and has not touched it. */
+static void check_link(struct rig *r, const struct master *m)
+{
+    const struct repl *repl = r->dialog.repl;
+
+    assert_int_equal(m->nreplies, r->n[LANE_REPLIES]);
+    assert_memory_equal(m->replies, r->out[LANE_REPLIES], m->nreplies);
+    assert_int_equal(m->nrequests, r->n[LANE_REQUESTS]);
+    assert_non_null(repl);
+    assert_false(repl->lost);
+    assert_int_equal(m->base + m->stream, repl_offset(repl));
+    assert_int_equal(m->base + m->stream, repl_forwarded_offset(repl));
+    assert_int_equal(m->writes, repl->writes);
+    assert_int_equal(m->stream_at, r->dialog.stream_out);
+    assert_int_equal(m->acked, repl->acked);
+}
+
+static void run_link(const struct master *m, uint64_t seed, const char *sentence)
+{
+    struct rng rng = {.s = seed};
+    struct rig r;
+    size_t asked = 0;
+
+    rig_open(&r);
+    if (sentence)
+        rig_rule(&r, sentence);
+    for (unsigned i = 0; i <= m->asks; i++) {
+        size_t to = i < m->asks ? m->asked[i] : m->nrequests;
+        size_t from = i ? m->answer[i - 1] : 0, end = m->answer[i];
+        size_t slice = 1 + rng_below(&rng, 400);
+
+        if (i > 0) /* what was asked is answered before the next is */
+            drip(&r, LANE_REPLIES, m->replies + from, end - from, slice);
+        drip(&r, LANE_REQUESTS, m->requests + asked, to - asked, slice);
+        if (i == 0)
+            drip(&r, LANE_REPLIES, m->replies, m->answer[0], slice);
+        asked = to;
+    }
+    rig_after(&r, SEC(60));
+    check_link(&r, m);
+    rig_close(&r);
+}
+
+static void links(const char *sentence, int n)
+{
+    struct master *m = malloc(sizeof *m);
+    uint8_t script[600];
+
+    assert_non_null(m);
+    for (int seed = 1; seed <= n; seed++) {
+        struct rng rng = {.s = (uint64_t)seed};
+
+        for (size_t i = 0; i < sizeof script; i++)
+            script[i] = (uint8_t)rng_next(&rng);
+        run_link(master_make(m, script, sizeof script), rng_next(&rng), sentence);
+    }
+    free(m);
+}
+
+static void any_link_is_understood_to_the_byte_however_it_is_sliced(void **state)
+{
+    (void)state;
+    links(NULL, 400);
+}
+
+static void and_so_it_is_under_rules_that_take_their_time(void **state)
+{
+    (void)state;
+    links("on * -> * both do latency 3ms", 100);
+    links("on * -> * replies do slice 7", 100);
+    links("on * -> * replies when command=SET do latency 1ms", 100);
+}
+
+static void a_handshake_that_is_sent_all_at_once_is_understood(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_open(&r);
+    rig_ask(&r, PING "REPLCONF capa eof\r\nGET k\r\nPSYNC ? -1\r\n");
+    rig_answer(&r, "+PONG\r\n+OK\r\n$3\r\n+a\n\r\n\n" FULL "\n$4\r\nRDB!" SET_A);
+    assert_int_equal(100 + strlen(SET_A), repl_offset(r.dialog.repl));
+    assert_int_equal(1, r.dialog.repl->full);
+    rig_close(&r);
+}
+
+static void a_refused_replica_may_go_on_as_a_client(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_open(&r);
+    rig_rule(&r, "on app -> r1 replies when command=GET do latency 5ms");
+    rig_ask(&r, "PSYNC ? -1\r\nGET k\r\n");
+    rig_answer(&r, "-NOPERM no\r\n$1\r\nv\r\n");
+    expect_out(&r, LANE_REPLIES, "-NOPERM no\r\n");
+    rig_after(&r, MSEC(5));
+    expect_out(&r, LANE_REPLIES, "-NOPERM no\r\n$1\r\nv\r\n");
+    assert_int_equal(1, r.dialog.repl->refused);
+    rig_close(&r);
+}
+
+static void a_stream_taken_up_inside_a_command_is_lost_but_passes(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    stream(&r);
+    rig_rule(&r, "on app -> r1 replies when command=SET do hold");
+    rig_answer(&r, "ET\r\n$1\r\nd" SET_A);
+    expect_out(&r, LANE_REPLIES, "ET\r\n$1\r\nd" SET_A);
+    assert_true(r.dialog.repl->lost);
+    assert_int_equal(100 + 9 + strlen(SET_A), repl_offset(r.dialog.repl));
+    rig_close(&r);
+}
+
+static void rules_see_the_commands_of_the_stream(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    stream(&r);
+    rule(&r, "on app -> r1 replies when command=SET key=b do hold");
+    rig_answer(&r, SELECT SET_A SET_B SET_A);
+    expect_out(&r, LANE_REPLIES, SELECT SET_A);
+    assert_int_equal(100 + strlen(SELECT SET_A), repl_forwarded_offset(r.dialog.repl));
+    assert_int_equal(100 + strlen(SELECT SET_A SET_B SET_A), repl_offset(r.dialog.repl));
+    rig_close(&r);
+}
+
+static void a_hole_in_the_stream_swallows_all_behind_it(void **state)
+{
+    struct rig r;
+    struct plan *none;
+    struct err e;
+
+    (void)state;
+    stream(&r);
+    rig_rule(&r, "hole: on app -> r1 replies when command=SET nth=2 do swallow");
+    rig_answer(&r, SET_A SET_B SET_A PING);
+    rig_answer(&r, SET_A);
+    expect_out(&r, LANE_REPLIES, SET_A);
+    assert_int_equal(0, plan_without(r.plan, "hole", &none, &e));
+    assert_int_equal(0, dialog_replan(&r.dialog, none, r.now));
+    plan_unref(&none);
+    rig_settle(&r);
+    assert_int_equal(QUEUE_CLOSE, r.next[LANE_REPLIES]);
+    rig_close(&r);
+}
+
+static void a_handshake_line_passes_whole_or_not_at_all(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_open(&r);
+    rig_rule(&r, "on app -> r1 replies do slice 3 gap=1s");
+    hello(&r, "PSYNC " ID " 101\r\n");
+    for (int i = 0; i < 3; i++)
+        rig_after(&r, SEC(1)); /* +PONG came before it was known to be a replica */
+    rig_clear(&r);
+    rig_answer(&r, "+CONT");
+    rig_answer(&r, "INUE\r\n");
+    expect_out(&r, LANE_REPLIES, "+CONTINUE\r\n");
+    rig_close(&r);
+
+    rig_open(&r);
+    hello(&r, "PSYNC " ID " 101\r\n");
+    rig_clear(&r);
+    rig_rule(&r, "on app -> r1 replies do limit 4 then=reset");
+    rig_answer(&r, "+CONTINUE\r\n");
+    expect_out(&r, LANE_REPLIES, "");
+    assert_int_equal(QUEUE_RST, r.next[LANE_REPLIES]);
+    rig_close(&r);
+}
+
+static void no_answer_is_invented_on_a_link_that_replicates(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_open(&r);
+    hello(&r, "PSYNC " ID " 101\r\n");
+    rig_clear(&r);
+    rig_rule(&r, "on app -> r1 both do error LOADING");
+    rig_rule(&r, "on app -> r1 both do duplicate-reply");
+    rig_answer(&r, "+CONTINUE\r\n" SET_A);
+    rig_ask(&r, ACK);
+    expect_out(&r, LANE_REPLIES, "+CONTINUE\r\n" SET_A);
+    expect_out(&r, LANE_REQUESTS, ACK);
+    rig_close(&r);
+}
+
+static void what_the_replica_lacks_is_known_with_its_age(void **state)
+{
+    struct rig r;
+    const struct repl *repl;
+
+    (void)state;
+    stream(&r);
+    repl = r.dialog.repl;
+    assert_int_equal(0, repl_unacked_since(repl));
+    rig_answer(&r, SET_A SET_B);
+    rig_after(&r, SEC(2));
+    rig_answer(&r, SET_A);
+    assert_int_equal(81, repl_flight(repl));
+    assert_int_equal(SEC(1), repl_unacked_since(repl));
+    rig_ask(&r, ACK); /* the first two */
+    assert_int_equal(27, repl_flight(repl));
+    assert_int_equal(SEC(3), repl_unacked_since(repl));
+    rig_close(&r);
+}
+
+static void the_rdb_channel_says_where_the_stream_begins(void **state)
+{
+    struct rig main, rdb;
+
+    (void)state;
+    rig_open(&main);
+    hello(&main, "PSYNC ? -1\r\n");
+    rig_answer(&main, "+RDBCHANNELSYNC 17\r\n\n" SET_A);
+    assert_false(main.dialog.repl->anchored);
+    rig_open(&rdb);
+    rig_ask(&rdb,
+            "REPLCONF capa eof rdb-channel 1 main-ch-client-id 17\r\nPSYNC ? -1\r\n");
+    rig_answer(&rdb, "+OK\r\n" FULL "$EOF:" MARK "\r\nxyz" MARK);
+    assert_int_equal(17, rdb.dialog.repl->channel);
+    assert_true(rdb.dialog.repl->rdb_channel);
+    repl_anchor(main.dialog.repl, rdb.dialog.repl);
+    assert_int_equal(100 + strlen(SET_A), repl_offset(main.dialog.repl));
+    rig_close(&main);
+    rig_close(&rdb);
+}
+
+static void valkeys_two_channels_are_understood(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_open(&r);
+    hello(&r, "PSYNC ? -1\r\n");
+    rig_answer(&r, "+DUALCHANNELSYNC\r\n");
+    rig_ask(&r, "REPLCONF set-rdb-client-id 9\r\nPSYNC " ID " 101\r\n");
+    rig_answer(&r, "+OK\r\n+CONTINUE " ID "\r\n" SET_A);
+    assert_int_equal(100 + strlen(SET_A), repl_offset(r.dialog.repl));
+    assert_int_equal(9, r.dialog.repl->channel);
+    rig_close(&r);
+
+    rig_open(&r);
+    rig_ask(&r, "REPLCONF capa eof rdb-only 1 rdb-channel 1\r\nSYNC\r\n");
+    rig_answer(&r, "+OK\r\n$ENDOFF:100 " ID " 0 9\r\n$EOF:" MARK "\r\nxyz" MARK);
+    assert_int_equal(100, repl_offset(r.dialog.repl));
+    assert_string_equal(ID, r.dialog.repl->id);
+    assert_int_equal(9, r.dialog.repl->channel);
+    rig_close(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_link_is_understood_to_the_byte_however_it_is_sliced),
+        cmocka_unit_test(and_so_it_is_under_rules_that_take_their_time),
+        cmocka_unit_test(a_handshake_that_is_sent_all_at_once_is_understood),
+        cmocka_unit_test(a_refused_replica_may_go_on_as_a_client),
+        cmocka_unit_test(a_stream_taken_up_inside_a_command_is_lost_but_passes),
+        cmocka_unit_test(rules_see_the_commands_of_the_stream),
+        cmocka_unit_test(a_hole_in_the_stream_swallows_all_behind_it),
+        cmocka_unit_test(a_handshake_line_passes_whole_or_not_at_all),
+        cmocka_unit_test(no_answer_is_invented_on_a_link_that_replicates),
+        cmocka_unit_test(what_the_replica_lacks_is_known_with_its_age),
+        cmocka_unit_test(the_rdb_channel_says_where_the_stream_begins),
+        cmocka_unit_test(valkeys_two_channels_are_understood),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
