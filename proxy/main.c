@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "exercise.h"
 #include "lab.h"
+#include "picture.h"
 #include "probe.h"
 #include "scenario.h"
 
@@ -21,6 +22,7 @@ static const struct command commands[] = {
     {"probe", "measure what a client sees: stale reads and their age", cmd_probe},
     {"sentinel", "what Sentinel says, and how to make it act", cmd_sentinel},
     {"hello", "connect, say HELLO, read the key mystery", cmd_hello},
+    {"topology", "is every link proxied, and will it stay so?", cmd_topology},
     {"faults", "the catalogue of faults and their parameters", cmd_faults},
     {"journal", "do again what rules have decided before", cmd_journal},
     {0},
