@@ -1,239 +1,151 @@
-/* cmd_topology.c -- `sunder topology check`: is every link of a running set-up proxied,
- * and will it be after a failover?
+/* cmd_topology.c -- `sunder topology`: check a set-up that runs, or print the lines for
+ * one that is to be.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
 #include "picture.h"
-#include "talk.h"
+#include "recipe.h"
+#include "topology_parts.h"
 
-#define URLS_MAX 32
+#define PROXY "proxy"
 
 static struct flags {
-    const char *api, *token_file, *config, *master, *output;
-    struct texts nodes, sentinels;
-    nsec timeout;
+    const char *master, *only, *output;
+    uint64_t quorum;
+    bool old;
+    struct told told;
 } flags;
 
 static const struct opt opts[] = {
-    {"api", 0, OPT_TEXT, &flags.api, "ADDR", "of the running proxy: it knows its nodes"},
-    {"api-token-file", 0, OPT_TEXT, &flags.token_file, "FILE", "the token it asks for"},
-    {"config", 'c', OPT_TEXT, &flags.config, "FILE", "or the proxy's configuration"},
-    {"node", 0, OPT_TEXTS, &flags.nodes, "NAME,PROXY,REAL",
-     "or a Redis node: the proxy's address for it, and its own; may be repeated"},
-    {"sentinel", 0, OPT_TEXTS, &flags.sentinels, "NAME,PROXY,REAL",
-     "likewise a sentinel; may be repeated"},
-    {"master", 0, OPT_TEXT, &flags.master, "NAME",
-     "what the sentinels call the master, if they watch several"},
-    {"timeout", 0, OPT_TIME, &flags.timeout, "TIME", "to connect, and for each answer"},
+    TOLD_OPTS(&flags.told),
+    {"master", 0, OPT_TEXT, &flags.master, "NAME", "what sentinels call the master"},
+    {"quorum", 0, OPT_COUNT, &flags.quorum, "N", "more than half when not given"},
+    {"for", 0, OPT_TEXT, &flags.only, "NAME", "only the lines of this node, or 'proxy'"},
+    {"redis-6", 0, OPT_FLAG, &flags.old, NULL, "for servers older than 7.0"},
     {"output", 'o', OPT_TEXT, &flags.output, "FORMAT", "text or json"},
     {0},
 };
 
 static const struct usage usage = {
-    .command = "topology check",
-    .line = "[options] [URL_S]...",
-    .about =
-        "Ask the sentinels (URL_S, or that of the environment) and every server they "
-        "know who is where; draw it; and name each known trap in which links go past "
-        "the proxy or a failover will fail, with the line that mends it. Which "
-        "addresses are the proxy's is told by --api, --config or --node; without them "
-        "it is found out by asking each server where it sees us come from. Redis "
-        "servers are asked as the user of URL_M if that is set. Exit status: 0 no "
-        "trap, 1 traps, 2 the command line is wrong, 3 nobody answers.",
-    .example = "sunder topology check --config sunder.yaml redis://10.0.0.9:26379",
+    .command = "topology config",
+    .line = "[options]",
+    .about = "Print the lines of redis.conf and sentinel.conf, and the proxy's own "
+             "configuration, that put every link of these nodes through the proxy and "
+             "keep it there after failovers. PROXY is where all others are to find the "
+             "node, REAL where it is; NAME,PROXY,REAL,LISTEN if the proxy listens at yet "
+             "another address. The first node is the master.",
+    .example = "sunder topology config --node r1,10.0.0.9:6001,10.0.0.1:6379 "
+               "--node r2,10.0.0.9:6002,10.0.0.2:6379 "
+               "--sentinel s1,10.0.0.9:7001,10.0.0.3:26379",
     .opts = opts,
 };
 
-/* ---- which addresses are the proxy's ---- */
-
-static int read_token(char *token, size_t size, struct err *e)
+/* What one of them says, to be freed; NULL: out of memory. */
+static char *text_of(const struct recipe *r, size_t node)
 {
-    FILE *f = fopen(flags.token_file, "re");
+    char *text = NULL;
+    size_t n;
+    FILE *f = open_memstream(&text, &n);
 
     if (f == NULL)
-        return err_set(e, -EINVAL, "cannot read '%.200s': %s", flags.token_file,
-                       strerror(errno));
-    if (fgets(token, (int)size, f) == NULL)
-        token[0] = '\0';
-    fclose(f);
-    token[strcspn(token, "\r\n")] = '\0';
-    return 0;
+        return NULL;
+    if (node < r->places->n)
+        recipe_node(f, r, node);
+    else
+        recipe_proxy(f, r);
+    if (fclose(f) == 0)
+        return text;
+    free(text);
+    return NULL;
 }
 
-static int places_told(struct places *p, struct err *e)
+static bool is_wanted(const char *name)
 {
-    int rc = 0;
-
-    for (size_t i = 0; i < flags.nodes.n && rc == 0; i++)
-        rc = places_add(p, false, flags.nodes.item[i], e);
-    for (size_t i = 0; i < flags.sentinels.n && rc == 0; i++)
-        rc = places_add(p, true, flags.sentinels.item[i], e);
-    return rc;
+    return flags.only == NULL || strcmp(flags.only, name) == 0;
 }
 
-static int places_in_file(struct places *p, struct err *e)
+static int print(const struct recipe *r)
 {
-    struct config c;
-    int rc;
+    bool json = strcmp(flags.output, "json") == 0;
+    json_t *all = json_object();
+    size_t printed = 0;
 
-    config_init(&c);
-    rc = config_load(&c, flags.config, e);
-    if (rc == 0)
-        rc = places_of_config(p, &c, e);
-    config_release(&c);
-    return rc < 0 ? -EINVAL : 0;
-}
+    for (size_t i = 0; i <= r->places->n; i++) {
+        const char *name = i < r->places->n ? r->places->place[i].name : PROXY;
+        char *text = is_wanted(name) ? text_of(r, i) : NULL;
 
-static int read_places(struct places *p, struct err *e)
-{
-    char token[256] = "";
-    int rc = places_told(p, e);
-
-    if (rc == 0 && flags.config)
-        rc = places_in_file(p, e);
-    if (rc == 0 && flags.token_file)
-        rc = read_token(token, sizeof token, e);
-    if (rc == 0 && flags.api)
-        rc = places_of_api(p, flags.api, *token ? token : NULL, flags.timeout, e);
-    return rc;
-}
-
-/* ---- whom to ask ---- */
-
-/* "redis://a,redis://b": URL_S may hold several. */
-static int add_urls(struct url *url, size_t *n, const char *text, struct err *e)
-{
-    char one[URL_TEXT_MAX];
-
-    for (const char *at = text; *at; at += *at == ',') {
-        size_t len = strcspn(at, ",");
-
-        if (*n == URLS_MAX)
-            return err_set(e, -EINVAL, "more than %d URLs", URLS_MAX);
-        if (len >= sizeof one)
-            return err_set(e, -EINVAL, "a URL is too long");
-        memcpy(one, at, len);
-        one[len] = '\0';
-        if (url_parse(one, &url[*n], e) < 0)
-            return -EINVAL;
-        at += len;
-        ++*n;
+        if (text && json)
+            json_object_set_new(all, name, json_string(text));
+        else if (text)
+            printf("%s%s", printed++ ? "\n" : "", text);
+        free(text);
     }
-    return 0;
-}
-
-static int read_urls(struct url *url, size_t *n, char **word, struct err *e)
-{
-    const char *standard = *word ? NULL : url_or_env(NULL, "URL_S", e);
-    int rc = 0;
-
-    if (*word == NULL)
-        return standard ? add_urls(url, n, standard, e) : -EINVAL;
-    for (; *word && rc == 0; word++)
-        rc = add_urls(url, n, *word, e);
-    return rc;
-}
-
-/* Redis and Sentinel have passwords of their own, as a rule. */
-static int read_login(struct url *login, const struct url *sentinel, struct err *e)
-{
-    const char *m = getenv("URL_M");
-
-    *login = *sentinel;
-    return m && *m ? url_parse(m, login, e) : 0;
-}
-
-/* ---- the answer ---- */
-
-static int tell(const struct survey *s, const struct traps *t)
-{
-    json_t *all;
-
-    if (strcmp(flags.output, "json") == 0) {
-        all = picture_json(s, t);
-        if (all == NULL || json_dumpf(all, stdout, JSON_COMPACT) < 0)
-            return STATUS_ENVIRONMENT;
+    if (json)
+        json_dumpf(all, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
+    if (json)
         putchar('\n');
-        json_decref(all);
-    } else {
-        picture_servers(stdout, s);
-        picture_traps(stdout, t, cli_colour(stdout));
-    }
-    if (fflush(stdout) != 0)
-        return STATUS_ENVIRONMENT;
-    return t->n ? STATUS_NOT_MET : STATUS_MET;
+    json_decref(all);
+    return fflush(stdout) == 0 ? STATUS_MET : STATUS_ENVIRONMENT;
 }
 
-static int look(const struct places *places, const struct url *url, size_t n,
-                const struct url *login)
+static int check_name(const struct places *p, struct err *e)
 {
-    struct survey *s = calloc(1, sizeof *s);
-    struct traps *t = calloc(1, sizeof *t);
-    struct err e = {0};
-    int status = STATUS_ENVIRONMENT, rc = -ENOMEM;
+    const char *names[PLACES_MAX + 2] = {PROXY};
+    const char *near;
 
-    if (s && t) {
-        s->places = places;
-        s->master = flags.master;
-        s->sentinel_login = &url[0];
-        s->data_login = login;
-        s->timeout = flags.timeout;
-        rc = survey_read(s, url, n, &e);
+    for (size_t i = 0; i < p->n; i++) {
+        names[i + 1] = p->place[i].name;
+        if (strcmp(p->place[i].name, PROXY) == 0)
+            return err_set(e, -EINVAL, "a node cannot be called '%s' here", PROXY);
     }
-    if (rc == 0) {
-        traps_find(s, t);
-        status = tell(s, t);
-    } else {
-        cli_fail(&usage, STATUS_ENVIRONMENT, &e);
-        status = rc == -EINVAL ? STATUS_USAGE : STATUS_ENVIRONMENT;
-    }
-    if (rc == -EINTR)
-        status = 128 + talk_signal;
-    free(s);
-    free(t);
-    return status;
+    for (size_t i = 0; names[i]; i++)
+        if (is_wanted(names[i]))
+            return 0;
+    near = err_nearest(flags.only, names);
+    err_set(e, -EINVAL, "no node is called '%.60s'", flags.only);
+    if (near)
+        err_hint(e, "did you mean '%s'?", near);
+    return -EINVAL;
 }
 
-static int run(char **word)
+static int config(int argc, char **argv)
 {
     static struct places places;
-    static struct url url[URLS_MAX], login;
+    struct recipe r = {.places = &places};
     struct err e = {0};
-    size_t n = 0;
-    int rc = read_urls(url, &n, word, &e);
+    int status, rest, rc;
 
-    if (rc == 0)
-        rc = read_login(&login, &url[0], &e);
-    if (rc == 0)
-        rc = read_places(&places, &e);
-    if (rc < 0)
-        return cli_fail(&usage, rc == -EIO ? STATUS_ENVIRONMENT : STATUS_USAGE, &e);
-    talk_catch();
-    return look(&places, url, n, &login);
-}
-
-static int check(int argc, char **argv)
-{
-    int status, rest;
-
-    flags = (struct flags){.master = "", .output = "text", .timeout = SEC(2)};
+    flags = (struct flags){
+        .master = "mymaster", .output = "text", .told.timeout = SEC(2)};
     rest = cli_parse(&usage, argc, argv, &status);
     if (rest < 0)
         return status;
+    if (rest < argc)
+        return cli_usage(&usage, "'%.60s' is no option", argv[rest]);
     if (strcmp(flags.output, "text") != 0 && strcmp(flags.output, "json") != 0)
         return cli_usage(&usage, "'%.20s' is no output: text or json", flags.output);
-    if (flags.timeout < MSEC(1))
-        return cli_usage(&usage, "--timeout is at least 1ms");
-    return run(argv + rest);
+    r.master = flags.master;
+    r.quorum = (unsigned)(flags.quorum > PLACES_MAX ? PLACES_MAX + 1 : flags.quorum);
+    r.old = flags.old;
+    rc = told_places(&flags.told, &places, &e);
+    if (rc == 0)
+        rc = recipe_check(&r, &e);
+    if (rc == 0)
+        rc = check_name(&places, &e);
+    if (rc < 0)
+        return cli_fail(&usage, rc == -EIO ? STATUS_ENVIRONMENT : STATUS_USAGE, &e);
+    return print(&r);
 }
+
+/* ---- the two of them ---- */
 
 static int help(FILE *f)
 {
     fprintf(f, "usage: sunder topology COMMAND [option ...]\n\n"
-               "  check      is every link of a running set-up proxied, and will it be?\n"
+               "  check   are all links of a running set-up proxied, and will they be?\n"
+               "  config  print the configuration that makes them so\n"
                "\nexample:\n  sunder topology check --help\n");
     return f == stderr ? STATUS_USAGE : STATUS_MET;
 }
@@ -245,6 +157,9 @@ int cmd_topology(int argc, char **argv)
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return help(stdout);
     if (strcmp(argv[1], "check") == 0)
-        return check(argc - 1, argv + 1);
-    return cli_usage(&usage, "'%.40s' is neither check nor config", argv[1]);
+        return cmd_topology_check(argc - 1, argv + 1);
+    if (strcmp(argv[1], "config") == 0)
+        return config(argc - 1, argv + 1);
+    fprintf(stderr, "sunder topology: '%.40s' is neither check nor config\n", argv[1]);
+    return STATUS_USAGE;
 }

@@ -71,6 +71,34 @@ class Server:
         self.process.wait()
 
 
+class Configured:
+    """A redis-server or a sentinel that is started from the text of its configuration, as
+    a user has it; `real` is where that says it listens."""
+
+    def __init__(self, real, directory, text):
+        conf = directory / "conf"
+        conf.write_text(f"dir {directory}\n{text}\n")
+        self.real = real
+        self.process = subprocess.Popen(
+            [SERVER, str(conf)] + ["--sentinel"] * ("sentinel monitor" in text),
+            stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+            preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
+        wait_until(self.answers, f"{real} answers")
+
+    def answers(self):
+        assert self.process.poll() is None, "redis-server ended"
+        with contextlib.suppress(OSError):
+            return self.do("PING") == "PONG"
+
+    def do(self, *words):
+        with Redis(self.real) as r:
+            return r.do(*words)
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+
 @contextlib.contextmanager
 def servers(directory, *configs):
     """One for each tuple of configuration."""

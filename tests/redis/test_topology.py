@@ -8,14 +8,12 @@ were named, word by word, until there is no trap any more.
 import contextlib
 import json
 import shutil
-import signal
 import socket
-import subprocess
 
 import pytest
 from labs import DEADLINE, Lab, Redis, sunder, wait_until
 from proxies import Proxy
-from servers import LIBC, PR_SET_PDEATHSIG, SERVER
+from servers import Configured
 
 pytestmark = pytest.mark.skipif(not (shutil.which("redis-server") or
                                      shutil.which("valkey-server")),
@@ -24,38 +22,22 @@ HASTE = ["info-period", 200, "publish-period", 100, "ping-period", 200,
          "min-link-reconnect-period", 100]
 
 
-class Extra:
+class Extra(Configured):
     """One more server than the lab has, with a proxy of its own in front: at 127.0.0.1,
     and at another port than the server's."""
 
     def __init__(self, setup, directory, *config):
-        self.real = f"127.0.1.14:{setup.port}"
-        conf = directory / "conf"
-        conf.write_text("\n".join([
+        super().__init__(f"127.0.1.14:{setup.port}", directory, "\n".join([
             f"port {setup.port}", "bind 127.0.1.14", "bind-source-addr 127.0.1.14",
-            "protected-mode no", f"dir {directory}", *config]) + "\n")
-        self.process = subprocess.Popen(
-            [SERVER, str(conf)] + ["--sentinel"] * any("monitor" in x for x in config),
-            stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-            preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
-        wait_until(self.answers, "the extra server answers")
+            "protected-mode no", *config]))
         self.proxy = Proxy(self.real)
         self.at = self.proxy.at
-
-    def answers(self):
-        assert self.process.poll() is None, "it ended"
-        with contextlib.suppress(OSError), Redis(self.real) as r:
-            return r.do("PING") == "PONG"
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.kill()
+        self.end()
         self.proxy.process.terminate()
         self.proxy.process.wait(DEADLINE)
         self.proxy.reader.join(DEADLINE)
@@ -306,7 +288,7 @@ def test_a_dead_node_whose_proxy_accepts_is_named(setup, tmp_path):
         setup.do("r4", "CONFIG", "SET", "replica-announce-port", extra.at.split(":")[1])
         setup.reconnect("r4")
         setup.expect()
-        extra.kill()
+        extra.end()
         setup.expect(("dead-accepts", "r4"))
 
 

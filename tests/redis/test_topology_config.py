@@ -1,0 +1,129 @@
+"""`sunder topology config`: servers that are started from what it prints."""
+
+import contextlib
+import json
+import shutil
+import subprocess
+
+import pytest
+from labs import DEADLINE, SUNDER, Redis, sunder, wait_until
+from servers import Configured, free_port
+
+pytestmark = pytest.mark.skipif(not (shutil.which("redis-server") or
+                                     shutil.which("valkey-server")),
+                                reason="no redis-server")
+NAMES = ["r1", "r2", "r3", "s1", "s2", "s3"]
+MORE = {"r": 'save ""\nrepl-diskless-sync-delay 0\n',
+        "s": "sentinel down-after-milliseconds mymaster 2000\n"}
+
+
+def places(port):
+    """Nodes at 127.0.1.3x, which others find at 127.0.2.3x."""
+    words = []
+    for i, name in enumerate(NAMES):
+        kind = "--sentinel" if name[0] == "s" else "--node"
+        words += [kind, f"{name},127.0.2.3{i}:{port},127.0.1.3{i}:{port}"]
+    return words
+
+
+@contextlib.contextmanager
+def running(directory, words, port):
+    """All of them, each started from its part of what is printed."""
+    def text(name):
+        run = sunder("topology", "config", *words, "--for", name)
+        assert run.returncode == 0 and run.stderr == "", run.stderr
+        return run.stdout
+
+    config = directory / "sunder.yaml"
+    config.write_text(text("proxy"))
+    with contextlib.ExitStack() as stack:
+        proxy = stack.enter_context(subprocess.Popen(
+            [SUNDER, "proxy", "--config", str(config), "--api", "off", "--console",
+             "off"], stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL))
+        stack.callback(proxy.terminate)
+        nodes = {}
+        for i, name in enumerate(NAMES):
+            (directory / name).mkdir()
+            nodes[name] = Configured(f"127.0.1.3{i}:{port}", directory / name,
+                                     f"bind 127.0.1.3{i}\n" + text(name) + MORE[name[0]])
+            stack.callback(nodes[name].end)
+        yield nodes, str(config)
+
+
+def report(config, url):
+    """In the middle of a failover, nobody may answer."""
+    run = sunder("topology", "check", "-o", "json", "--config", config, url)
+    return json.loads(run.stdout) if run.returncode in (0, 1) else {}
+
+
+def is_whole(found):
+    """Each sentinel knows a master, two replicas and two sentinels; and no trap."""
+    lists = [x for x in found.get("listings", []) if x["by"][0] == "s"]
+    return found.get("traps") == [] and len(lists) == 15 and \
+        all(x["way"] == "proxied" for x in found["listings"])
+
+
+def test_what_it_prints_is_a_setup_without_a_trap_also_after_a_failover(tmp_path):
+    port = free_port()
+    url = f"redis://127.0.2.33:{port}"
+    with running(tmp_path, places(port), port) as (nodes, config):
+        for name in NAMES[3:]:
+            nodes[name].do("SENTINEL", "DEBUG", "info-period", 200, "publish-period", 100)
+        wait_until(lambda: is_whole(report(config, url)), "there is no trap")
+        with Redis(url) as s:
+            assert s.do("SENTINEL", "FAILOVER", "mymaster") == "OK"
+
+        def is_over():
+            with contextlib.suppress(OSError, AssertionError):  # clients are killed
+                role = nodes["r1"].do("ROLE")
+                return role[0] == "slave" and role[1].startswith("127.0.2.3")
+        wait_until(is_over, "r1 follows another, by the proxy")
+        wait_until(lambda: is_whole(report(config, url)), "there is no trap again")
+
+
+def config_of(*words):
+    run = sunder("topology", "config", *words)
+    assert run.returncode == 0 and run.stderr == "", run.stderr
+    return run.stdout
+
+
+def test_names_are_announced_only_where_sentinels_resolve_them():
+    text = config_of("--node", "r1,r1.example:6379,10.0.0.1:6379",
+                     "--sentinel", "s1,10.0.0.9:26379,10.0.0.1:26379")
+    assert "sentinel resolve-hostnames yes\nsentinel announce-hostnames yes\n" in text
+    assert "sentinel monitor mymaster r1.example 6379 1\n" in text
+    assert "sources" not in text  # r1 and s1 dial from one address
+
+
+def test_the_proxys_own_file_is_enough_to_print_the_rest(tmp_path):
+    words = places(6379)
+    (tmp_path / "sunder.yaml").write_text(config_of(*words, "--for", "proxy"))
+    again = config_of("--config", str(tmp_path / "sunder.yaml"))
+    assert again == config_of(*words)
+    assert json.loads(config_of(*words, "-o", "json"))["r2"] in again
+
+
+def test_the_address_where_the_proxy_listens_may_be_another_one():
+    text = config_of("--node", "r1,10.0.0.9:6001,10.0.0.1:6379,0.0.0.0:16379")
+    assert 'listen: "0.0.0.0:16379"' in text and "replica-announce-port 6001" in text
+
+
+def test_the_example_of_its_help_works():
+    shown = sunder("topology", "config", "--help").stdout
+    words = shown.partition("example:\n")[2].split()
+    assert words[:3] == ["sunder", "topology", "config"]
+    assert "replicaof 10.0.0.9 6001" in config_of(*words[3:])
+
+
+@pytest.mark.parametrize("words,said", [
+    ([], "--node r1,PROXY,REAL"),
+    (["--node", "r1,a:1"], "not NAME,PROXY,REAL"),
+    (["--node", "r1,a:1,b:2", "--node", "r1,c:1,d:2"], "two nodes are called 'r1'"),
+    (["--node", "r1,a:1,b:2", "--quorum", "2"], "a quorum of 2, and 0 sentinels"),
+    (["--node", "r1,a:1,b:2", "--for", "r11"], "did you mean 'r1'?"),
+    (["--node", "r1,unix:/x,b:2"], "cannot announce a unix socket"),
+    (["more"], "'more' is no option")])
+def test_what_makes_no_sense_is_told_in_a_line(words, said):
+    run = sunder("topology", "config", *words, deadline=DEADLINE)
+    assert run.returncode == 2 and said in run.stderr
+    assert len(run.stderr.splitlines()) <= 2
