@@ -59,9 +59,10 @@ struct ask {
 };
 
 struct client_spec {
-    const struct url *url;     /* not copied */
-    const char       *source;  /* address to come from, or NULL */
-    nsec              timeout; /* to connect and to log in */
+    const struct url *url;      /* not copied */
+    const char       *source;   /* address to come from, or NULL */
+    nsec              timeout;  /* to connect and to log in */
+    nsec              patience; /* between two attempts, at most; 0 = 250 ms */
 };
 
 int  pool_open(struct pool *p, uv_loop_t *loop) MUST_CHECK;

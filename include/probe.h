@@ -12,6 +12,7 @@ int cmd_retry(int argc, char **argv);
 int cmd_pipeline(int argc, char **argv);
 int cmd_pubsub(int argc, char **argv);
 int cmd_half_open(int argc, char **argv);
+int cmd_failover(int argc, char **argv);
 int cmd_read(int argc, char **argv);
 
 #endif

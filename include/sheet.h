@@ -13,7 +13,7 @@
 #include "err.h"
 #include "trouble.h"
 
-#define SHEET_FACTS    32
+#define SHEET_FACTS    48
 #define SHEET_TEXT_MAX 640
 
 struct fact {
@@ -36,8 +36,9 @@ void sheet_number(struct sheet *s, const char *name, double value, const char *r
 void    sheet_print(const struct sheet *s, FILE *f);
 json_t *sheet_json(const struct sheet *s); /* to be freed; NULL when out of memory */
 
-/* "again==0", "slowest_ms<50ms": a number of the sheet, < <= > >= ==, a number or, for a
- * time, a time. What was not measured is not met. 0 and *met, or -EINVAL and *e. */
+/* "again==0", "slowest<50ms": a number of the sheet, one of < <= > >= == =, and a number;
+ * or a time, if the name ends in _ms, which may be left out. What was not measured is not
+ * met. 0 and *met, or -EINVAL and *e. */
 int sheet_claim(const struct sheet *s, const char *claim, bool *met,
                 struct err *e) MUST_CHECK;
 

@@ -102,9 +102,11 @@ static void set_why(struct client *c, const char *text)
 
 static void back_off(struct client *c)
 {
+    nsec most = c->spec.patience ? c->spec.patience : BACKOFF_MAX;
+
     c->state = BACKOFF;
     c->retry_at = uv_hrtime() + c->backoff;
-    c->backoff = c->backoff * 2 < BACKOFF_MAX ? c->backoff * 2 : BACKOFF_MAX;
+    c->backoff = c->backoff * 2 < most ? c->backoff * 2 : most;
 }
 
 /* A connection, or an attempt at one, has failed. With an address left to try the attempt

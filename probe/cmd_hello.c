@@ -172,7 +172,7 @@ static void on_hello(struct ask *a)
 
 static int talk(struct hello *h)
 {
-    struct client_spec spec = {&h->url, NULL, h->timeout};
+    struct client_spec spec = {&h->url, NULL, h->timeout, 0};
     uv_loop_t loop;
     int err;
 

@@ -13,6 +13,7 @@ static const struct command probes[] = {
     {"pipeline", "when a pipeline breaks half way, what has been done?", cmd_pipeline},
     {"half-open", "who notices that a server has gone silent, and when?", cmd_half_open},
     {"pubsub", "what does a subscriber miss that is cut off for a while?", cmd_pubsub},
+    {"failover", "what does losing a master cost its clients?", cmd_failover},
     {"read", "what becomes of reads while a server cannot answer?", cmd_read},
 };
 #define PROBES (sizeof probes / sizeof *probes)

@@ -63,7 +63,7 @@ static int fail(int rc, const struct err *e)
     return cli_fail(&usage, rc == -EINVAL ? STATUS_USAGE : STATUS_ENVIRONMENT, e);
 }
 
-/* -- what they know ------------------------------------------------------------------ */
+/* -- what they know --------------------------------------------------------------- */
 
 static const struct view_column master_columns[] = {
     {"NAME", "name", false},
@@ -179,7 +179,7 @@ static int others(void)
     return list("SENTINELS", sentinel_columns);
 }
 
-/* -- what each of them thinks -------------------------------------------------------- */
+/* -- what each of them thinks ----------------------------------------------------- */
 
 static const struct view_column status_columns[] = {
     {"SENTINEL", "sentinel", false},
@@ -250,7 +250,7 @@ static int status(void)
     return talk_signal ? 128 + talk_signal : fine ? STATUS_MET : STATUS_NOT_MET;
 }
 
-/* -- another master ------------------------------------------------------------------ */
+/* -- another master --------------------------------------------------------------- */
 
 struct change {
     char previous[SENTINEL_ADDRESS_MAX], next[SENTINEL_ADDRESS_MAX];
@@ -399,7 +399,7 @@ static int wait_master(void)
     return change(NULL);
 }
 
-/* -- the words ----------------------------------------------------------------------- */
+/* -- the words -------------------------------------------------------------------- */
 
 static const struct {
     const char *word;

@@ -55,7 +55,7 @@ int sentinels_ask(struct sentinels *s, size_t i, int words, const char *const *w
     return rc < 0 ? rc : talk_ask(&s->talk[i], s->patience, words, word, out);
 }
 
-/* -- what they answer -------------------------------------------------------------- */
+/* -- what they answer ------------------------------------------------------------- */
 
 static bool is_number(const char *name, const char *s)
 {
@@ -91,7 +91,7 @@ json_t *sentinel_objects(const redisReply *r)
     return list;
 }
 
-/* -- the master --------------------------------------------------------------------- */
+/* -- the master ------------------------------------------------------------------- */
 
 struct answer {
     bool answers, knows;
@@ -167,7 +167,7 @@ int sentinels_find_master(struct sentinels *s, char *address, struct err *e)
     return found ? 0 : none(s, any, e);
 }
 
-/* -- the process behind an address --------------------------------------------------- */
+/* -- the process behind an address ------------------------------------------------ */
 
 /* What INFO says of a field, as a number. */
 static long info_number(const char *info, const char *field)

@@ -154,11 +154,18 @@ static int unknown(const struct sheet *s, const char *name, struct err *e)
     return -EINVAL;
 }
 
+/* By its name; "_ms" goes without saying. */
+static bool is_called(const struct fact *f, const char *name, size_t n)
+{
+    size_t full = strlen(f->name);
+
+    return strncmp(f->name, name, n) == 0 && (full == n || (is_time(f) && full == n + 3));
+}
+
 static const struct fact *find(const struct sheet *s, const char *name, size_t n)
 {
     for (size_t i = 0; i < s->n; i++)
-        if (s->fact[i].number && strlen(s->fact[i].name) == n &&
-            strncmp(s->fact[i].name, name, n) == 0)
+        if (s->fact[i].number && is_called(&s->fact[i], name, n))
             return &s->fact[i];
     return NULL;
 }
@@ -184,7 +191,7 @@ static int read_bound(const struct fact *f, const char *s, double *out, struct e
 
 static bool compare(const char *op, size_t n, double value, double bound)
 {
-    if (n == 2 && op[0] == '=')
+    if (op[0] == '=')
         return value == bound;
     if (op[0] == '<')
         return n == 2 ? value <= bound : value < bound;
@@ -203,7 +210,7 @@ int sheet_claim(const struct sheet *s, const char *claim, bool *met, struct err 
     snprintf(name, sizeof name, "%.*s", (int)(n < 64 ? n : 64), claim);
     if (f == NULL)
         return unknown(s, name, e);
-    if (op_n == 0 || strchr("<>=", op[0]) == NULL || (op[0] == '=' && op_n == 1)) {
+    if (op_n == 0 || strchr("<>=", op[0]) == NULL) {
         err_set(e, -EINVAL, "no comparison in '%.64s'", claim);
         err_hint(e, "such as %s==0, with one of < <= > >= ==", f->name);
         return -EINVAL;

@@ -217,8 +217,8 @@ static int make_texts(struct run *r)
 static int open_pair(struct run *r, struct pair *p, uint64_t id)
 {
     const struct stale_conf *c = r->conf;
-    struct client_spec writer = {&c->write, c->write_source, c->timeout};
-    struct client_spec reader = {&c->read[id % c->nread], c->read_source, c->timeout};
+    struct client_spec writer = {&c->write, c->write_source, c->timeout, 0};
+    struct client_spec reader = {&c->read[id % c->nread], c->read_source, c->timeout, 0};
 
     if (pair_init(p, r, id) < 0)
         return -ENOMEM;

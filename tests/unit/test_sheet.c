@@ -129,7 +129,7 @@ static void a_wrong_claim_is_refused_with_a_way_out(void **state)
         {"", "''", "-o json"},
         {"probe==retry", "'probe'", ""},
         {"sent_again", "no comparison", "sent_again==0"},
-        {"sent_again=0", "no comparison", "sent_again==0"},
+        {"sent_again=!0", "'!0'", "number"},
         {"sent_again!=0", "no comparison", "sent_again==0"},
         {"sent_again==", "''", "a number"},
         {"sent_again==many", "'many'", "a number"},
