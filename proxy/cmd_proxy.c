@@ -290,7 +290,7 @@ static int two_dashes(int argc, char **argv)
     return 0;
 }
 
-/* toxiproxy-server has more levels than we, and runs on with one that it does not know. */
+/* toxiproxy-server has more levels than we, and runs on with one it does not know. */
 static void level_of_environment(void)
 {
     const char *level = getenv("LOG_LEVEL");
