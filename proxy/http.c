@@ -286,16 +286,20 @@ static enum MHD_Result reply_tox(connection *c, const struct tox_reply *t)
     return done;
 }
 
+static const char *user_agent(connection *c)
+{
+    return MHD_lookup_connection_value(c, MHD_HEADER_KIND, "User-Agent");
+}
+
 /* False: it is none of Toxiproxy's paths. */
 static bool serve_tox(struct http *h, connection *c, const char *method, const char *path,
                       const struct request *q, enum MHD_Result *done)
 {
-    struct tox_request ask = {
-        .method = method,
-        .path = path,
-        .agent = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "User-Agent"),
-        .body = q->body,
-        .n = q->n};
+    struct tox_request ask = {.method = method,
+                              .path = path,
+                              .agent = user_agent(c),
+                              .body = q->body,
+                              .n = q->n};
     struct tox_reply r;
 
     if (!tox_serve(h->tox, &ask, &r))
@@ -347,12 +351,12 @@ static enum MHD_Result serve(struct http *h, connection *c, const char *method,
         return redirect(c, path);
     if (serve_tox(h, c, method, path, q, &done))
         return done;
-    if (tox_is_browser(MHD_lookup_connection_value(c, MHD_HEADER_KIND, "User-Agent")))
-        return reply_text(c, MHD_HTTP_FORBIDDEN, "User agent not allowed\n");
     args = json_object();
     (void)MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, take_query, args);
     v = control_route(method, path, args, &known);
-    if (v)
+    if (known && tox_is_browser(user_agent(c)))
+        done = reply_text(c, MHD_HTTP_FORBIDDEN, "User agent not allowed\n");
+    else if (v)
         done = run(h, c, v, q, args);
     else if (known)
         done = refuse(c, MHD_HTTP_METHOD_NOT_ALLOWED, "this path has no such method");

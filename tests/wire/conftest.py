@@ -207,7 +207,8 @@ class Sunder:
             for what, value in (limits or {}).items():
                 resource.setrlimit(what, value)
         for surface in ("--console", "--api"):
-            if surface not in argv:
+            toxiproxy = surface == "--api" and any(a.startswith("-port") for a in argv)
+            if surface not in argv and not toxiproxy:
                 argv = [*argv, surface, "off"]
         self.argv, self.log = [SUNDER, "proxy", *argv], []
         self.news = threading.Condition()
