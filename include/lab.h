@@ -18,10 +18,13 @@
 struct lab;
 
 struct lab_options {
-    size_t             replicas, sentinels;
-    enum persistence   persistence;
-    const char        *server; /* path or name; NULL = find one */
-    const char        *keep;   /* a new or empty directory to work in, and to leave */
+    size_t        replicas, sentinels;
+    struct tuning tuning;
+    bool          chain; /* r3 replicates r2, r4 r3, ...; without sentinels only */
+    uint64_t      data;  /* bytes, of 1 KiB values, in the master before others start */
+    uint64_t      lane_limit; /* what the proxy may hold of a lane; 0 = its default */
+    const char   *server;     /* path or name; NULL = find one */
+    const char   *keep;       /* a new or empty directory to work in, and to leave */
     const char *const *rules;
     size_t             nrules;
     uint64_t           seed;

@@ -12,6 +12,7 @@
 #ifndef TOPOLOGY_H
 #define TOPOLOGY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,17 @@ enum persistence { PERSIST_NONE, PERSIST_RDB, PERSIST_AOF, PERSIST_BOTH };
 
 extern const char *const persistence_words[]; /* "none" ... by enum; ends with NULL */
 
+/* What the configuration says beyond who is where. Zeroed = as the server likes it, but
+ * that nothing is written to disk. */
+struct tuning {
+    enum persistence persistence;
+    bool             disk;           /* full synchronisations by way of the disk */
+    bool             incompressible; /* leave the data as large as it is */
+    uint64_t         backlog;        /* bytes; 0 = the server's default */
+    unsigned         min_replicas;   /* to write; 0 = none needed */
+    unsigned         max_lag;        /* of those, seconds; 0 = the server's default */
+};
+
 struct topology_node {
     char               name[8];            /* r1, r2, ... s1, s2, ... */
     enum topology_role role;               /* at the start */
@@ -53,9 +65,10 @@ struct topology {
     struct topology_node  node[TOPOLOGY_NODES]; /* the master is node[0] */
     size_t                n, replicas, sentinels;
     uint16_t              port;
+    bool                  chain; /* r3 replicates r2, r4 r3, ...; not all of them r1 */
 };
 
-/* The counts must be within the bounds above. */
+/* No chain yet, and no port. The counts must be within the bounds above. */
 void topology_init(struct topology *t, size_t replicas, size_t sentinels, bool direct);
 
 /* Take what is not 0. */
@@ -94,10 +107,13 @@ const char *topology_hasten(const struct topology *t, const struct server_versio
 const char *topology_print_watch(const struct topology *t, const struct server_version *v,
                                  char *buf, size_t size);
 
+/* Whom a replica replicates at the start. */
+size_t topology_source(const struct topology *t, size_t replica);
+
 /* The configuration file of a node, for a server of that version which is started in its
  * own directory. Answers its length; asserts that it fits. 2 KiB are enough. */
 size_t topology_conf(const struct topology *t, size_t node,
-                     const struct server_version *v, enum persistence persistence,
+                     const struct server_version *v, const struct tuning *tuning,
                      char *buf, size_t size);
 
 #endif

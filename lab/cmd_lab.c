@@ -16,11 +16,12 @@
 #define URLS 512
 
 struct flags {
-    uint64_t replicas, sentinels, quorum, seed;
+    uint64_t replicas, sentinels, quorum, seed, backlog, data;
     nsec down_after, failover_timeout;
-    const char *persistence, *server, *keep, *journal, *output;
+    const char *persistence, *min_replicas, *diskless;
+    const char *server, *keep, *journal, *output;
     struct texts rules;
-    bool direct, fast;
+    bool direct, fast, chain;
 };
 
 static struct flags flags;
@@ -37,6 +38,15 @@ static const struct opt opts[] = {
     {"fast", 0, OPT_FLAG, &flags.fast, NULL,
      "sentinels look at others more often than every ten seconds"},
     {"persistence", 0, OPT_TEXT, &flags.persistence, "HOW", "none, rdb, aof or both"},
+    {"chain", 0, OPT_FLAG, &flags.chain, NULL,
+     "replicas in a row: r3 replicates r2, and so on"},
+    {"backlog", 0, OPT_BYTES, &flags.backlog, "SIZE", "repl-backlog-size, at least 16kb"},
+    {"min-replicas", 0, OPT_TEXT, &flags.min_replicas, "N[,LAG]",
+     "a master refuses writes with fewer replicas, or none within LAG seconds"},
+    {"diskless", 0, OPT_TEXT, &flags.diskless, "yes|no",
+     "how a full synchronisation goes: streamed, or by way of the disk"},
+    {"data", 0, OPT_BYTES, &flags.data, "SIZE",
+     "so much data in the master before the replicas start"},
     {"redis-server", 0, OPT_TEXT, &flags.server, "PATH",
      "the server to run; redis-server or valkey-server from PATH when not given"},
     {"keep", 0, OPT_TEXT, &flags.keep, "DIR", "work in this directory, and leave it"},
@@ -93,7 +103,7 @@ static bool links_to(const struct topology *t, size_t from, size_t to)
         return false;
     if (t->node[from].role == TOPOLOGY_SENTINEL)
         return true;
-    return t->node[from].role == TOPOLOGY_REPLICA && to == 0;
+    return t->node[from].role == TOPOLOGY_REPLICA && to == topology_source(t, from);
 }
 
 static const char *link_carries(const struct topology *t, size_t from)
@@ -244,6 +254,46 @@ static int run(const struct lab_options *o, const char *const *command)
     return status;
 }
 
+/* "1" or "1,10". */
+static int check_min_replicas(struct tuning *t)
+{
+    const char *text = flags.min_replicas;
+    unsigned lag = 0;
+    char end;
+    int n;
+
+    if (text == NULL)
+        return STATUS_MET;
+    n = sscanf(text, "%3u,%5u%c", &t->min_replicas, &lag, &end);
+    if (strspn(text, "0123456789,") != strlen(text) || n > 2 || n < 1 ||
+        (n == 1) != (strchr(text, ',') == NULL) || (n == 2 && lag == 0))
+        return cli_usage(&usage,
+                         "--min-replicas is a count, or a count and seconds such as "
+                         "1,10, not '%s'",
+                         text);
+    if (t->min_replicas > flags.replicas)
+        return cli_usage(&usage, "--min-replicas %u can never be met by %u replicas",
+                         t->min_replicas, (unsigned)flags.replicas);
+    t->max_lag = lag;
+    return STATUS_MET;
+}
+
+static int check_replication(struct lab_options *o)
+{
+    if (strcmp(flags.diskless, "yes") != 0 && strcmp(flags.diskless, "no") != 0)
+        return cli_usage(&usage, "--diskless is yes or no, not '%s'", flags.diskless);
+    if (flags.backlog > 0 && flags.backlog < 16384)
+        return cli_usage(&usage, "--backlog is at least 16kb: no server takes less");
+    if (flags.chain && flags.sentinels > 0)
+        return cli_usage(&usage, "--chain goes without sentinels: they know only those "
+                                 "who replicate the master itself");
+    o->chain = flags.chain;
+    o->data = flags.data;
+    o->tuning.disk = strcmp(flags.diskless, "no") == 0;
+    o->tuning.backlog = flags.backlog;
+    return check_min_replicas(&o->tuning);
+}
+
 static int check(struct lab_options *o)
 {
     int how = 0;
@@ -265,7 +315,7 @@ static int check(struct lab_options *o)
                          (unsigned long long)flags.sentinels);
     if (flags.direct && (flags.rules.n > 0 || flags.journal != NULL))
         return cli_usage(&usage, "--direct means no proxy: no --rule and no --journal");
-    o->persistence = (enum persistence)how;
+    o->tuning.persistence = (enum persistence)how;
     return STATUS_MET;
 }
 
@@ -274,7 +324,8 @@ int cmd_lab(int argc, char **argv)
     struct lab_options o = {0};
     int status, at;
 
-    flags = (struct flags){.replicas = 2, .persistence = "none", .output = "text"};
+    flags = (struct flags){
+        .replicas = 2, .persistence = "none", .diskless = "yes", .output = "text"};
     at = cli_parse(&usage, argc, argv, &status);
     if (at < 0)
         return status;
@@ -282,6 +333,8 @@ int cmd_lab(int argc, char **argv)
         return cli_usage(&usage, "'%s' is no option; a command to run stands after --",
                          argv[at]);
     status = check(&o);
+    if (status == STATUS_MET)
+        status = check_replication(&o);
     if (status != STATUS_MET)
         return status;
     o.replicas = flags.replicas;

@@ -22,12 +22,23 @@ struct node {
     bool again;  /* and it is to start again after it */
 };
 
+/* The data that the master gets before anybody replicates it. */
+struct fill {
+    uint64_t wanted, done; /* keys of FILL_VALUE bytes */
+    uint64_t asked;        /* of them, by the command under way */
+    char command[160];
+};
+
+#define FILL_VALUE 1024
+
 struct lab {
     uv_loop_t *loop;
     struct server server;
     struct topology topology;
     struct workdir workdir;
-    enum persistence persistence;
+    struct tuning tuning;
+    struct fill fill;
+    uint64_t lane_limit; /* 0 = the proxy's default */
     char **rules;
     size_t nrules;
     uint64_t seed;

@@ -20,6 +20,7 @@
 #include "wiring.h"
 
 #define PATIENCE SEC(20) /* for all to be up, and for each lab_sync */
+#define PER_SEC  10240   /* keys of data that are worth a second more */
 #define GRACE    SEC(2)  /* for a server to end by itself */
 #define POLL_MS  10
 
@@ -114,7 +115,7 @@ int lab_start_node(struct lab *l, size_t i, struct err *e)
     char conf[2048];
     int rc = 0;
 
-    topology_conf(&l->topology, i, &l->server.version, l->persistence, conf, sizeof conf);
+    topology_conf(&l->topology, i, &l->server.version, &l->tuning, conf, sizeof conf);
     place(n);
     spec.dir = n->dir;
     spec.log = n->log;
@@ -147,6 +148,8 @@ static int open_proxy(struct lab *l, struct err *e)
     c.seed_given = l->seed_given;
     if (l->journal != NULL)
         c.journal = strdup(l->journal);
+    if (l->lane_limit > 0)
+        c.lane_limit = l->lane_limit;
     rc = wiring_nodes(&l->topology, &c, e);
     if (rc == 0)
         rc = proxy_open(l->loop, &c, &l->proxy, e);
@@ -184,16 +187,24 @@ static void on_poll(uv_timer_t *timer)
     lab_ask(timer->data);
 }
 
+static nsec patience_of(const struct lab *l)
+{
+    return PATIENCE + SEC(l->fill.wanted / PER_SEC);
+}
+
 static void on_deadline(uv_timer_t *timer)
 {
     struct lab *l = timer->data;
     const struct node *n = laggard(l);
     struct lab_trouble t = {.log = ""};
-    unsigned patience = (unsigned)(PATIENCE / SEC(1));
+    unsigned patience = (unsigned)(patience_of(l) / SEC(1));
 
     about(&t, n);
     if (!n->answers)
         err_set(&t.err, -ETIMEDOUT, "%s does not answer after %u s", name_of(n),
+                patience);
+    else if (l->phase == MASTER)
+        err_set(&t.err, -ETIMEDOUT, "%s has not taken its data after %u s", name_of(n),
                 patience);
     else if (l->topology.node[n->index].role == TOPOLOGY_SENTINEL)
         err_set(&t.err, -ETIMEDOUT, "%s has not found all others after %u s", name_of(n),
@@ -233,7 +244,7 @@ static int advance(struct lab *l, struct err *e)
 
     if (l->phase == MASTER && l->node[0].process == NULL)
         return start_role(l, TOPOLOGY_MASTER, e);
-    if (l->phase == MASTER && l->node[0].answers) {
+    if (l->phase == MASTER && l->node[0].answers && l->fill.done >= l->fill.wanted) {
         l->phase = REPLICAS;
         rc = open_proxy(l, e);
         if (rc == 0)
@@ -320,14 +331,18 @@ static void on_start(uv_timer_t *timer)
 static void await(struct lab *l, uv_timer_cb first)
 {
     uv_timer_start(&l->poll, first, 0, POLL_MS);
-    uv_timer_start(&l->deadline, on_deadline, PATIENCE / MSEC(1), 0);
+    uv_timer_start(&l->deadline, on_deadline, patience_of(l) / MSEC(1), 0);
 }
 
 static void copy_options(struct lab *l, const struct lab_options *o)
 {
     topology_init(&l->topology, o->replicas, o->sentinels, o->direct);
     topology_set_watch(&l->topology, &o->watch);
-    l->persistence = o->persistence;
+    l->topology.chain = o->chain;
+    l->tuning = o->tuning;
+    l->tuning.incompressible |= o->data > 0;
+    l->fill.wanted = o->data / FILL_VALUE + (o->data % FILL_VALUE > 0);
+    l->lane_limit = o->lane_limit;
     l->direct = o->direct;
     l->seed = o->seed;
     l->seed_given = o->seed_given;
@@ -453,7 +468,10 @@ const char *lab_progress(const struct lab *l, char *buf, size_t size)
 
     for (size_t i = 1; i < l->topology.n; i++)
         settled += l->node[i].settled;
-    if (l->phase == MASTER || l->phase == REPLICAS)
+    if (l->phase == MASTER && l->fill.wanted > 0)
+        snprintf(buf, size, "%u%% of the data",
+                 (unsigned)(l->fill.done * 100 / l->fill.wanted));
+    else if (l->phase == MASTER || l->phase == REPLICAS)
         snprintf(buf, size, "servers start");
     else
         snprintf(buf, size, "%zu of %zu in sync", settled, l->topology.n - 1);

@@ -18,7 +18,7 @@ struct question {
     void *arg;
     unsigned open;
     bool over;
-    char command[128], buf[4096];
+    char command[256], buf[4096];
 };
 
 static void on_closed(uv_handle_t *h)

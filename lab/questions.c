@@ -5,12 +5,15 @@
  * and meet no fault.
  */
 #include <hiredis/hiredis.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "inside.h"
 
-#define PATIENCE SEC(2) /* for one answer */
+#define PATIENCE  SEC(2) /* for one answer */
+#define FILL_STEP 4096   /* keys in one go: some milliseconds */
 
 static bool linked(const struct node *n)
 {
@@ -43,16 +46,31 @@ static const char *to_ask_first(const struct node *n, bool sentinel)
     return sentinel && hasten != NULL ? hasten : "PING";
 }
 
+/* By a script, so that the data is in the append only file as well. */
+static const char *fill(struct fill *f)
+{
+    f->asked = f->wanted - f->done < FILL_STEP ? f->wanted - f->done : FILL_STEP;
+    if (f->asked == 0)
+        return NULL;
+    snprintf(f->command, sizeof f->command,
+             "EVAL \"local v=string.rep('x',%d) for i=%" PRIu64 ",%" PRIu64
+             " do redis.call('SET','data:'..i,v) end\" 0",
+             FILL_VALUE, f->done + 1, f->done + f->asked);
+    return f->command;
+}
+
 /* What there is to ask this node in this phase; NULL = nothing. */
 static const char *to_ask(const struct node *n)
 {
-    const struct lab *l = n->lab;
+    struct lab *l = n->lab;
     bool sentinel = l->topology.node[n->index].role == TOPOLOGY_SENTINEL;
 
     if (n->process == NULL || n->settled)
         return NULL;
     if (!n->answers)
         return to_ask_first(n, sentinel);
+    if (l->phase == MASTER)
+        return fill(&l->fill);
     if (l->phase == SENTINELS && sentinel)
         return "SENTINEL MASTER " TOPOLOGY_SERVICE;
     if (l->phase != SYNC || sentinel)
@@ -107,6 +125,8 @@ static void on_answer(void *arg, int status, const struct redisReply *r)
         return;
     if (!n->answers)
         lab_node_answers(n);
+    else if (l->phase == MASTER)
+        l->fill.done += l->fill.asked;
     else if (r->type == REDIS_REPLY_INTEGER)
         l->nudged = true;
     else if (r->type == REDIS_REPLY_STRING && n->index == 0)

@@ -330,7 +330,7 @@ int scenario_play(const struct scenario *s, const struct scenario_options *o,
     struct lab_options lab = {
         .replicas = (size_t)s->replicas,
         .sentinels = (size_t)s->sentinels,
-        .persistence = s->persistence,
+        .tuning.persistence = s->persistence,
         .server = o->server,
         .seed = o->seed_given ? o->seed : s->seed,
         .seed_given = true,

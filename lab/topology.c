@@ -5,6 +5,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -144,6 +145,29 @@ static void say_common(struct text *out, const struct topology *t, size_t i,
     say(out, "protected-mode no\n");
 }
 
+size_t topology_source(const struct topology *t, size_t replica)
+{
+    assert(replica < t->n && t->node[replica].role == TOPOLOGY_REPLICA);
+    return t->chain ? replica - 1 : 0;
+}
+
+static void say_replication(struct text *out, const struct topology *t, size_t i,
+                            const struct tuning *tuning)
+{
+    if (t->node[i].role == TOPOLOGY_REPLICA)
+        say(out, "replicaof %s %u\n", t->node[topology_source(t, i)].known, t->port);
+    say(out, "repl-diskless-sync %s\nrepl-diskless-sync-delay 0\n",
+        tuning->disk ? "no" : "yes");
+    if (tuning->backlog > 0)
+        say(out, "repl-backlog-size %" PRIu64 "\n", tuning->backlog);
+    if (tuning->min_replicas > 0)
+        say(out, "min-replicas-to-write %u\n", tuning->min_replicas);
+    if (tuning->max_lag > 0)
+        say(out, "min-replicas-max-lag %u\n", tuning->max_lag);
+    if (tuning->incompressible)
+        say(out, "rdbcompression no\n");
+}
+
 static void say_persistence(struct text *out, enum persistence persistence)
 {
     bool rdb = persistence == PERSIST_RDB || persistence == PERSIST_BOTH;
@@ -154,16 +178,14 @@ static void say_persistence(struct text *out, enum persistence persistence)
 }
 
 static void say_data(struct text *out, const struct topology *t, size_t i,
-                     const struct server_version *v, enum persistence persistence)
+                     const struct server_version *v, const struct tuning *tuning)
 {
     const struct topology_node *node = &t->node[i];
 
     /* The master too: it may come back as a replica. */
     say(out, "replica-announce-ip %s\nreplica-announce-port %u\n", node->known, t->port);
-    if (node->role == TOPOLOGY_REPLICA)
-        say(out, "replicaof %s %u\n", t->node[0].known, t->port);
-    say(out, "repl-diskless-sync yes\nrepl-diskless-sync-delay 0\n");
-    say_persistence(out, persistence);
+    say_replication(out, t, i, tuning);
+    say_persistence(out, tuning->persistence);
     if (v->major >= 7) {
         say(out, "enable-debug-command local\n");
         /* A master that is told to stop would wait for a replica that lags. */
@@ -186,7 +208,7 @@ static void say_sentinel(struct text *out, const struct topology *t, size_t i)
 }
 
 size_t topology_conf(const struct topology *t, size_t node,
-                     const struct server_version *v, enum persistence persistence,
+                     const struct server_version *v, const struct tuning *tuning,
                      char *buf, size_t size)
 {
     struct text out = {buf, 0, size};
@@ -196,7 +218,7 @@ size_t topology_conf(const struct topology *t, size_t node,
     if (t->node[node].role == TOPOLOGY_SENTINEL)
         say_sentinel(&out, t, node);
     else
-        say_data(&out, t, node, v, persistence);
+        say_data(&out, t, node, v, tuning);
     return out.n;
 }
 

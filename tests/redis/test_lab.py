@@ -221,6 +221,60 @@ def test_persistence_is_what_was_asked_for(tmp_path, how, files):
     assert there == files
 
 
+# How they replicate.
+
+def test_in_a_chain_each_replicates_the_one_before_it_through_the_proxy(tmp_path):
+    with Lab(tmp_path, "--chain", "--replicas", "3") as running:
+        links = {(link["from"], link["to"]) for link in running.map["links"]}
+        assert links == {("r2", "r1"), ("r3", "r2"), ("r4", "r3")}
+        for i in (2, 3, 4):
+            with Redis(running.node(f"r{i}")["real"]) as r:
+                info = r.info("replication")
+                assert info["master_host"] == f"127.0.2.{i - 1}"
+        with Redis(running.master) as m, Redis(running.replicas[2]) as last:
+            assert m.info("replication")["connected_slaves"] == "1"
+            m.do("SET", "k", "down the chain")
+            wait_until(lambda: last.do("GET", "k") == "down the chain", "r4 has it")
+        assert running.end() == 0
+
+
+def test_the_servers_have_the_replication_settings_that_were_asked_for(tmp_path):
+    with Lab(tmp_path, "--backlog", "64kb", "--min-replicas", "2,7", "--diskless",
+             "no") as running:
+        for node in ("r1", "r2"):
+            with Redis(running.node(node)["real"]) as r:
+                for name, value in (("repl-backlog-size", "65536"),
+                                    ("min-replicas-to-write", "2"),
+                                    ("min-replicas-max-lag", "7"),
+                                    ("repl-diskless-sync", "no")):
+                    assert r.do("CONFIG", "GET", name)[1] == value
+        running.end()
+
+
+@pytest.mark.parametrize("diskless", ["yes", "no"])
+def test_the_data_asked_for_is_in_every_node_from_the_start(tmp_path, diskless):
+    with Lab(tmp_path, "--data", "5mb", "--diskless", diskless) as running:
+        digests = set()
+        for node in ("r1", "r2", "r3"):
+            with Redis(running.node(node)["real"]) as r:
+                assert r.do("DBSIZE") == 5120
+                assert r.do("STRLEN", "data:5120") == 1024
+                digests.add(r.do("DEBUG", "DIGEST"))
+        assert len(digests) == 1
+        with Redis(running.master) as m:  # it came along, and not as commands
+            assert int(m.info("replication")["master_repl_offset"]) < 10000
+        running.end()
+
+
+def test_data_survives_a_restart_where_there_is_an_append_only_file(tmp_path):
+    with Lab(tmp_path, "--data", "100kb", "--persistence", "aof", "--replicas",
+             "0") as running:
+        with Redis(running.master) as m:
+            assert m.do("DEBUG", "LOADAOF") == "OK"
+            assert m.do("DBSIZE") == 100
+        running.end()
+
+
 # Servers that die, or do not start.
 
 def test_the_death_of_a_server_is_told_at_once_with_its_last_words(tmp_path):
@@ -296,6 +350,13 @@ def test_a_server_that_does_not_tell_its_version_is_no_server(tmp_path):
     (["--rule", "on r7 -> r1 do latency 5ms"], "r7"),
     (["--direct", "--rule", "on r2 -> r1 do hang"], "--direct"),
     (["redis-cli"], "after --"),
+    (["--diskless", "maybe"], "not 'maybe'"),
+    (["--backlog", "1kb"], "at least 16kb"),
+    (["--min-replicas", "3"], "never be met by 2"),
+    (["--min-replicas", "1,"], "not '1,'"),
+    (["--min-replicas", "1,0"], "not '1,0'"),
+    (["--min-replicas", "1,2,3"], "not '1,2,3'"),
+    (["--chain", "--sentinels", "3"], "without sentinels"),
 ])
 def test_a_wrong_command_line_is_one_line_and_a_hint(tmp_path, args, words):
     out = sunder("lab", *args, env={"TMPDIR": str(tmp_path)})

@@ -20,7 +20,8 @@ static char conf[2048];
 static const char *conf_of(const struct topology *t, size_t node,
                            const struct server_version *v, enum persistence persistence)
 {
-    size_t n = topology_conf(t, node, v, persistence, conf, sizeof conf);
+    const struct tuning tuning = {.persistence = persistence};
+    size_t n = topology_conf(t, node, v, &tuning, conf, sizeof conf);
 
     assert_int_equal(strlen(conf), n);
     return conf;
@@ -165,6 +166,42 @@ static void persistence_is_what_was_asked_for(void **state)
     assert_true(has(conf, "appendonly yes"));
 }
 
+static void in_a_chain_each_replica_follows_the_one_before_it(void **state)
+{
+    struct topology t = lab(3, 0, false);
+
+    (void)state;
+    t.chain = true;
+    assert_true(has(conf_of(&t, 1, &redis70, PERSIST_NONE), "replicaof 127.0.2.1 21000"));
+    assert_true(has(conf_of(&t, 2, &redis70, PERSIST_NONE), "replicaof 127.0.2.2 21000"));
+    assert_true(has(conf_of(&t, 3, &redis70, PERSIST_NONE), "replicaof 127.0.2.3 21000"));
+    assert_null(strstr(conf_of(&t, 0, &redis70, PERSIST_NONE), "replicaof"));
+}
+
+static void what_is_tuned_is_said_and_the_rest_is_left_to_the_server(void **state)
+{
+    static const char *const names[] = {"repl-backlog-size", "min-replicas-to-write",
+                                        "min-replicas-max-lag", "rdbcompression"};
+    const struct tuning tuning = {.disk = true,
+                                  .incompressible = true,
+                                  .backlog = 65536,
+                                  .min_replicas = 1,
+                                  .max_lag = 2};
+    struct topology t = lab(1, 0, false);
+
+    (void)state;
+    conf_of(&t, 0, &redis70, PERSIST_NONE);
+    assert_true(has(conf, "repl-diskless-sync yes"));
+    for (size_t i = 0; i < 4; i++)
+        assert_null(strstr(conf, names[i]));
+    topology_conf(&t, 0, &redis70, &tuning, conf, sizeof conf);
+    assert_true(has(conf, "repl-diskless-sync no"));
+    assert_true(has(conf, "repl-backlog-size 65536"));
+    assert_true(has(conf, "min-replicas-to-write 1"));
+    assert_true(has(conf, "min-replicas-max-lag 2"));
+    assert_true(has(conf, "rdbcompression no"));
+}
+
 static void sentinels_watch_the_proxied_master_and_need_a_majority(void **state)
 {
     struct topology t = lab(2, 3, false);
@@ -249,6 +286,8 @@ int main(void)
         cmocka_unit_test(a_server_is_told_only_what_it_knows),
         cmocka_unit_test(a_62_dials_from_its_own_address_for_want_of_any_other),
         cmocka_unit_test(persistence_is_what_was_asked_for),
+        cmocka_unit_test(in_a_chain_each_replica_follows_the_one_before_it),
+        cmocka_unit_test(what_is_tuned_is_said_and_the_rest_is_left_to_the_server),
         cmocka_unit_test(sentinels_watch_the_proxied_master_and_need_a_majority),
         cmocka_unit_test(sentinels_watch_as_they_are_told),
         cmocka_unit_test(versions_are_read_from_what_servers_print),
