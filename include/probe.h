@@ -14,5 +14,6 @@ int cmd_pubsub(int argc, char **argv);
 int cmd_half_open(int argc, char **argv);
 int cmd_failover(int argc, char **argv);
 int cmd_read(int argc, char **argv);
+int cmd_writes(int argc, char **argv);
 
 #endif

@@ -15,6 +15,7 @@ static const struct command probes[] = {
     {"pubsub", "what does a subscriber miss that is cut off for a while?", cmd_pubsub},
     {"failover", "what does losing a master cost its clients?", cmd_failover},
     {"read", "what becomes of reads while a server cannot answer?", cmd_read},
+    {"writes", "what is a client told of its writes?", cmd_writes},
 };
 #define PROBES (sizeof probes / sizeof *probes)
 

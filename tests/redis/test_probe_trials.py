@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -20,6 +21,7 @@ PROBES = {
     "half-open": ("--url", ["--for", "250ms"]),
     "pubsub": ("--publish", ["--messages", "20", "--rate", "200"]),
     "read": ("--read", ["--duration", "100ms"]),
+    "writes": ("--write", ["--ops", "20", "--rate", "1000"]),
 }
 
 
@@ -46,7 +48,7 @@ def run(probe, url, *words, expect=0):
 VARIANTS = [("retry",), ("retry", "--token"), ("retry", "--give-up"), ("pipeline",),
             ("pipeline", "--again"), ("pipeline", "--transaction"), ("half-open",),
             ("pubsub",), ("pubsub", "--stream"), ("read",), ("read", "--retry"),
-            ("read", "--next")]
+            ("read", "--next"), ("writes",), ("writes", "--wait", "0")]
 
 
 @pytest.mark.parametrize("words", VARIANTS, ids=" ".join)
@@ -81,7 +83,7 @@ def test_passwords_are_spoken_and_never_printed(tmp_path, probe):
 
 
 CLAIMS = {"retry": "twice==0", "pipeline": "unknown_ran==0", "half-open": "silent_ms<1s",
-          "pubsub": "lost==0", "read": "slowest_ms<10s"}
+          "pubsub": "lost==0", "read": "slowest_ms<10s", "writes": "refused==0"}
 
 
 @pytest.mark.parametrize("probe", PROBES)
@@ -117,6 +119,10 @@ def test_claims_set_the_exit_code(one, probe):
     ("pubsub", ["--messages", "0"], "--messages"),
     ("pubsub", ["--rate", "0"], "--rate"),
     ("read", ["--rate", "0"], "--rate"),
+    ("writes", ["--ops", "0"], "--ops"),
+    ("writes", ["--rate", "0"], "--rate"),
+    ("writes", ["--wait", "1", "--wait-time", "0"], "--wait-time"),
+    ("writes", ["--keep", ""], "--keep"),
     ("read", ["--duration", "0"], "--duration"),
     ("read", ["--duration", "1000000h"], "--duration"),
     ("read", ["--retry", "--next"], "--retry"),
@@ -296,6 +302,60 @@ def test_patience_ends(tmp_path):
         found = run("read", fake.at, "--retry", "--duration", "10ms",
                     "--patience", "200ms")
     assert found["failed"] == found["reads"] == 1 and found["again"] >= 2
+
+
+def test_writes_that_are_kept_are_there_by_their_numbers(one):
+    found = run("writes", one.url, "--keep", "mine")
+    assert found["key"] == "mine" and found["which_acknowledged"] == "1-20"
+    assert found["confirmed"] is None and found["which_confirmed"] == ""
+    assert sorted(map(int, one.do("SMEMBERS", "mine"))) == list(range(1, 21))
+    one.do("DEL", "mine")
+
+
+def test_refused_writes_are_told_by_their_error_and_not_claimed_as_done(one):
+    one.do("SET", "mine", "no set")
+    found = run("writes", one.url, "--keep", "mine")
+    one.do("DEL", "mine")
+    assert (found["acknowledged"], found["refused"], found["unknown"]) == (0, 20, 0)
+    assert found["errors"] == {"WRONGTYPE": 20} and found["which_acknowledged"] == ""
+    assert found["first_refused_ms"] is not None
+    assert found["last_acknowledged_ms"] is None
+
+
+class Lossy:
+    """Acknowledges all but every third SADD, of which it says nothing and hangs up."""
+
+    def __init__(self):
+        self.seen = 0
+
+    def __call__(self, s):
+        file = s.makefile("rb")
+        while line := file.readline():
+            if line.strip() != b"SADD":
+                continue
+            self.seen += 1
+            if self.seen % 3 == 0:
+                s.shutdown(socket.SHUT_RDWR)
+                return
+            s.sendall(b":1\r\n")
+
+
+def test_a_write_that_is_never_answered_is_unknown_and_not_sent_again():
+    with Scripted(Lossy()) as fake:
+        found = run("writes", fake.at, "--keep", "k", "--ops", "8")
+    assert (found["acknowledged"], found["unknown"], found["failed"]) == (6, 2, 0)
+    assert found["which_acknowledged"] == "1-2,4-5,7-8"
+    assert found["errors"] == {"eof": 2}
+
+
+def test_wait_confirms_what_so_many_replicas_have(tmp_path):
+    with servers(tmp_path, (), ()) as (master, replica):
+        replica.follow(master.port)
+        both = run("writes", master.url, "--wait", "1", "--wait-time", "5s")
+        more = run("writes", master.url, "--wait", "2", "--wait-time", "1ms",
+                   "--ops", "2")
+    assert both["confirmed"] == 20 and both["which_confirmed"] == "1-20"
+    assert (more["acknowledged"], more["confirmed"]) == (2, 0)
 
 
 def test_what_is_no_redis_is_said_to_be_none(tmp_path):
