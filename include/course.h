@@ -32,6 +32,9 @@ struct course {
     void (*judge)(struct exercise_outcome *o);
     void (*print)(const struct exercise_outcome *o); /* the text for people */
     json_t *(*about)(void); /* what the object says first; may be NULL */
+
+    /* Or instead of direct and proxied: all rows, each in what lab it opens. */
+    int (*labs)(struct stage *s, struct exercise_outcome *o);
 };
 
 /* Parse the words. -1 to go on, or the status to exit with. */
@@ -40,6 +43,15 @@ int course_parse(const struct usage *u, struct course_flags *f, int argc,
 
 /* From its beginning to the status to exit with. */
 int course_play(const struct course *c);
+
+/* -- for labs -- */
+
+/* A new lab for the row of that name; the one before it is closed. Server and directory
+ * are those of the flags, the rest is up to o. */
+int course_lab(struct stage *s, const struct course_flags *f, const char *name,
+               const struct lab_options *o) MUST_CHECK;
+
+void course_tell(const struct exercise_outcome *o, const char *row); /* who watches */
 
 /* -- for direct and proxied -- */
 
@@ -53,6 +65,7 @@ int  course_rule(struct stage *s, struct exercise_outcome *o,
                  const char *sentence) MUST_CHECK;
 void course_note(struct exercise_outcome *o, const char *sentence);
 void course_heal(struct stage *s, struct exercise_outcome *o);
+void course_forget(struct exercise_outcome *o); /* what was noted: it was another lab */
 
 /* Ask a node something, with an inline command ("CONFIG GET save"). Its answer as text
  * into buf. 0; -EPROTO when it is an error reply; or as the stage's functions. */

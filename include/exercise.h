@@ -68,6 +68,9 @@ int exercise_cued(struct stage *s, const char *const *argv,
                   const struct exercise_cue *cue, struct exercise_outcome *o,
                   const char *row) MUST_CHECK;
 
+/* Add a row that no probe has found. Takes the reference to `found`. */
+void exercise_row(struct exercise_outcome *o, const char *name, json_t *found);
+
 /* A number in a probe object: "reads.stale". NAN when there is none. */
 double exercise_number(const json_t *probe, const char *path);
 
@@ -87,7 +90,8 @@ void exercise_print_json(const struct exercise_outcome *o, json_t *about);
 void exercise_release(struct exercise_outcome *o);
 
 extern const struct exercise exercise_stale, exercise_retry, exercise_pipeline,
-    exercise_half_open, exercise_pubsub_gap, exercise_loading;
+    exercise_half_open, exercise_pubsub_gap, exercise_loading, exercise_lost_acks,
+    exercise_lag_that_lies;
 
 /* `sunder exercise` */
 int cmd_exercise(int argc, char **argv);

@@ -29,7 +29,8 @@ struct stage {
 
     /* Private to stage.c. */
     uv_signal_t signal[3];
-    uv_timer_t  tick;
+    uv_timer_t  tick, pause;
+    bool        passed; /* the pause is over */
     int         came;   /* the signal that came, or 0 */
     bool        done;   /* what we wait for has come */
     bool        failed; /* and it is trouble */
@@ -61,6 +62,9 @@ int stage_restart(struct stage *s, const char *node) MUST_CHECK;
 
 /* Until *flag is set by some callback of the caller's. */
 int stage_until(struct stage *s, const bool *flag) MUST_CHECK;
+
+/* For so long. */
+int stage_for(struct stage *s, nsec time) MUST_CHECK;
 
 /* Run a program to its end; *status is wait's. env is added to ours, on_output gets
  * its standard output; both may be NULL. An interactive one shares our terminal:

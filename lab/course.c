@@ -1,7 +1,6 @@
 /* course.c -- how an exercise goes: its words, its labs, its rows, its end. */
-#include <assert.h>
+#include <ctype.h>
 #include <errno.h>
-#include <hiredis/hiredis.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +9,7 @@
 #include <unistd.h>
 
 #include "course.h"
-#include "question.h"
-
-#define ASK_DEADLINE SEC(5)
+#include "observe.h"
 
 /* -- rules ------------------------------------------------------------------------ */
 
@@ -32,63 +29,29 @@ int course_rule(struct stage *s, struct exercise_outcome *o, const char *sentenc
 void course_heal(struct stage *s, struct exercise_outcome *o)
 {
     proxy_rule_clear(lab_proxy(s->lab));
+    course_forget(o);
+}
+
+void course_forget(struct exercise_outcome *o)
+{
     json_decref(o->rules);
     o->rules = NULL;
 }
 
-/* -- questions to a node ----------------------------------------------------------- */
-
-struct asked {
-    char *buf;
-    size_t size;
-    int status;
-    bool done;
-};
-
-static void on_answer(void *arg, int status, const struct redisReply *reply)
-{
-    struct asked *a = arg;
-
-    a->done = true;
-    a->status = status;
-    if (reply == NULL)
-        return;
-    if (reply->type == REDIS_REPLY_ERROR)
-        a->status = -EPROTO;
-    if (reply->type == REDIS_REPLY_INTEGER)
-        snprintf(a->buf, a->size, "%lld", reply->integer);
-    else if (reply->str != NULL)
-        snprintf(a->buf, a->size, "%s", reply->str);
-}
-
 int course_ask(struct stage *s, size_t node, const char *command, char *buf, size_t size)
 {
-    const struct topology *t = lab_topology(s->lab);
-    struct asked a = {.buf = buf, .size = size};
-    struct question *q;
-
-    *buf = '\0';
-    q = question_open(&s->loop, t->node[node].real, t->port, command, ASK_DEADLINE,
-                      on_answer, &a);
-    while (!a.done && !s->failed && s->came == 0)
-        uv_run(&s->loop, UV_RUN_ONCE);
-    if (!a.done)
-        question_cancel(&q);
-    if (s->came != 0)
-        return -EINTR;
-    if (s->failed)
-        return s->trouble.err.code;
-    if (a.status < 0 && a.status != -EPROTO) {
-        s->trouble = (struct lab_trouble){.log = ""};
-        return err_set(&s->trouble.err, -EIO, "%s does not answer: %s",
-                       t->node[node].name, strerror(-a.status));
-    }
-    return a.status;
+    return observe_text(s, lab_topology(s->lab)->node[node].name, command, buf, size);
 }
 
 /* -- rows -------------------------------------------------------------------------- */
 
 static size_t expected; /* of all rows, for who watches */
+
+void course_tell(const struct exercise_outcome *o, const char *row)
+{
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "%zu of %zu: %s\n", o->rows + 1, expected, row);
+}
 
 int course_row(struct stage *s, struct exercise_outcome *o, const char *row,
                const char *const *argv, const struct exercise_cue *cue)
@@ -97,8 +60,7 @@ int course_row(struct stage *s, struct exercise_outcome *o, const char *row,
 
     if (rc < 0)
         return rc;
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "%zu of %zu: %s\n", o->rows + 1, expected, row);
+    course_tell(o, row);
     return exercise_cued(s, argv, cue, o, row);
 }
 
@@ -154,27 +116,41 @@ static int make_keep(struct stage *s, const char *keep)
                    strerror(errno));
 }
 
-static int open_lab(struct stage *s, const struct course *c, bool direct)
+int course_lab(struct stage *s, const struct course_flags *f, const char *name,
+               const struct lab_options *o)
 {
-    struct lab_options lab = {
-        .replicas = c->replicas,
-        .server = c->flags->server,
-        .direct = direct,
-    };
+    struct lab_options lab = *o;
     char keep[4096];
 
-    if (c->flags->keep != NULL) {
-        snprintf(keep, sizeof keep, "%s/%s", c->flags->keep,
-                 direct ? "direct" : "proxied");
+    stage_lab_close(s);
+    lab.server = f->server;
+    if (f->keep != NULL) {
+        int n = snprintf(keep, sizeof keep, "%s/", f->keep);
+
+        for (size_t i = 0; name[i] != '\0' && (size_t)n + 1 < sizeof keep; i++)
+            if (isalnum((unsigned char)name[i]))
+                keep[n++] = name[i];
+            else if (keep[n - 1] != '-' && name[i + 1] != '\0')
+                keep[n++] = '-';
+        keep[n] = '\0';
         lab.keep = keep;
     }
     return stage_lab(s, &lab);
+}
+
+static int open_lab(struct stage *s, const struct course *c, bool direct)
+{
+    const struct lab_options lab = {.replicas = c->replicas, .direct = direct};
+
+    return course_lab(s, c->flags, direct ? "direct" : "proxied", &lab);
 }
 
 static int rows(struct stage *s, const struct course *c, struct exercise_outcome *o)
 {
     int rc = make_keep(s, c->flags->keep);
 
+    if (rc == 0 && c->labs != NULL)
+        return c->labs(s, o);
     if (rc == 0)
         rc = open_lab(s, c, true);
     if (rc == 0)

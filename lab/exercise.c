@@ -96,10 +96,11 @@ static int parse(struct stage *s, const struct heard *h, json_t **out)
     return err_set(&s->trouble.err, -EIO, "the probe did not say what it found");
 }
 
-static void add_row(struct exercise_outcome *o, const char *name, json_t *probe)
+void exercise_row(struct exercise_outcome *o, const char *name, json_t *probe)
 {
     struct exercise_row *row = &o->row[o->rows++];
 
+    assert(o->rows <= EXERCISE_ROWS);
     snprintf(row->name, sizeof row->name, "%s", name);
     row->probe = probe;
     row->rules = json_copy(o->rules);
@@ -121,7 +122,7 @@ static int hear(struct stage *s, const char *const *argv, struct heard *h,
         rc = parse(s, h, &probe);
     free(h->p);
     if (rc == 0 && row != NULL)
-        add_row(o, row, probe);
+        exercise_row(o, row, probe);
     return rc;
 }
 
@@ -349,8 +350,8 @@ void exercise_release(struct exercise_outcome *o)
 /* -- `sunder exercise` ----------------------------------------------------------- */
 
 static const struct exercise *const exercises[] = {
-    &exercise_stale,     &exercise_retry,      &exercise_pipeline,
-    &exercise_half_open, &exercise_pubsub_gap, &exercise_loading,
+    &exercise_stale,      &exercise_retry,   &exercise_pipeline,  &exercise_half_open,
+    &exercise_pubsub_gap, &exercise_loading, &exercise_lost_acks, &exercise_lag_that_lies,
 };
 
 #define EXERCISES (sizeof exercises / sizeof *exercises)
@@ -369,7 +370,7 @@ static const struct usage usage = {
 static int list(void)
 {
     for (size_t i = 0; i < EXERCISES; i++)
-        printf("%-11s %s\n", exercises[i]->name, exercises[i]->help);
+        printf("%-21s %s\n", exercises[i]->name, exercises[i]->help);
     return STATUS_MET;
 }
 

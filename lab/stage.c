@@ -123,7 +123,8 @@ void stage_open(struct stage *s)
     rc = uv_loop_init(&s->loop);
     assert(rc == 0);
     uv_timer_init(&s->loop, &s->tick);
-    s->tick.data = s;
+    uv_timer_init(&s->loop, &s->pause);
+    s->tick.data = s->pause.data = s;
     for (size_t i = 0; i < SIGNALS; i++) {
         uv_signal_init(&s->loop, &s->signal[i]);
         s->signal[i].data = s;
@@ -255,6 +256,25 @@ int stage_until(struct stage *s, const bool *flag)
     return s->failed ? s->trouble.err.code : 0;
 }
 
+static void on_pause(uv_timer_t *t)
+{
+    struct stage *s = t->data;
+
+    s->passed = true;
+}
+
+int stage_for(struct stage *s, nsec time)
+{
+    int rc;
+
+    s->passed = false;
+    uv_update_time(&s->loop);
+    uv_timer_start(&s->pause, on_pause, time / MSEC(1), 0);
+    rc = stage_until(s, &s->passed);
+    uv_timer_stop(&s->pause);
+    return rc;
+}
+
 int stage_run(struct stage *s, const char *const *argv, const char *const *env,
               void (*on_output)(void *arg, const char *p, size_t n), void *arg,
               bool interactive, int *status)
@@ -297,6 +317,7 @@ void stage_close(struct stage *s)
         uv_run(&s->loop, UV_RUN_ONCE);
     stage_lab_close(s);
     uv_close((uv_handle_t *)&s->tick, NULL);
+    uv_close((uv_handle_t *)&s->pause, NULL);
     for (size_t i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&s->signal[i], NULL);
     uv_run(&s->loop, UV_RUN_DEFAULT);

@@ -1,0 +1,68 @@
+"""The exercises in which the master dies: what was acknowledged, and what is left."""
+
+import pytest
+from exercises import exercise, needs_redis
+from labs import sunder
+
+pytestmark = needs_redis
+
+
+@pytest.fixture(scope="module")
+def lost_acks(tmp_path_factory):
+    outcome = exercise(tmp_path_factory.mktemp("lost"), "lost-acks")
+    outcome.assert_met()
+    return outcome
+
+
+def test_all_that_was_acknowledged_during_the_stall_dies_with_the_master(lost_acks):
+    row = lost_acks.rows["stalled"]
+    assert (row["acknowledged"], row["refused"], row["unknown"]) == (300, 0, 0)
+    assert (row["lost"], row["kept"], row["kept_elsewhere"]) == (300, 0, 0)
+    assert row["rules"] == ["on r2,r3 -> r1 replies do hang"]
+
+
+def test_the_bytes_that_the_replicas_are_behind_foretell_the_loss(lost_acks):
+    rows = lost_acks.rows
+    least = len("*3\r\n$4\r\nSADD\r\n$12\r\nacknowledged\r\n$1\r\n1\r\n")
+    assert rows["stalled"]["behind_bytes"] >= 300 * least
+    assert rows["stalled"]["link"] == "up"
+    for control in ("direct", "proxied"):
+        assert rows[control]["behind_bytes"] < 10 * least
+
+
+def test_wait_says_that_nobody_has_it(lost_acks):
+    row = lost_acks.rows["stalled, WAIT 1"]
+    assert (row["acknowledged"], row["confirmed"]) == (10, 0)
+    assert (row["lost"], row["lost_confirmed"]) == (10, 0)
+
+
+def test_without_a_fault_a_failover_loses_the_last_write_at_most(lost_acks):
+    for control in ("direct", "proxied"):
+        row = lost_acks.rows[control]
+        assert row["acknowledged"] == 100 and row["lost"] <= 2
+        assert "rules" not in row
+
+
+@pytest.fixture(scope="module")
+def lag_that_lies(tmp_path_factory):
+    outcome = exercise(tmp_path_factory.mktemp("lag"), "lag-that-lies", "--times", "1")
+    outcome.assert_met()
+    return outcome
+
+
+def test_min_replicas_to_write_refuses_nothing_and_saves_nothing(lag_that_lies):
+    row = lag_that_lies.rows["stalled, 1"]
+    assert (row["acknowledged"], row["refused"], row["lost"]) == (400, 0, 400)
+    assert row["last_acknowledged_ms"] > 3900  # far longer than min-replicas-max-lag
+
+
+def test_info_says_that_all_is_well(lag_that_lies):
+    row = lag_that_lies.rows["stalled, 1"]
+    assert row["link"] == "up" and row["lag_s"] <= 2
+    assert row["behind_bytes"] > 400 * 30  # the offsets do not lie
+
+
+def test_how_often_it_is_played_has_bounds():
+    for times in ("0", "5"):
+        done = sunder("exercise", "lag-that-lies", "--times", times)
+        assert done.returncode == 2 and "1 to 4" in done.stderr
