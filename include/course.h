@@ -81,7 +81,17 @@ double course_number(const struct exercise_outcome *o, size_t row, const char *p
 const char *course_count(const json_t *probe, const char *path, char *buf, size_t size);
 const char *course_seconds(const json_t *probe, const char *path, char *buf, size_t size);
 
-/* cell_NAME for a table: the count that the probe calls NAME. */
+/* A text of a row: "?" when there is none. */
+const char *course_text(const struct exercise_outcome *o, size_t row, const char *member);
+const char *course_word(const json_t *probe, const char *member, char *buf, size_t size);
+
+/* cell_NAME for a table: the text that the probe calls NAME; and the count. */
+#define COURSE_WORD(name)                                                                \
+    static const char *cell_##name(const json_t *p, char *buf, size_t size)              \
+    {                                                                                    \
+        return course_word(p, #name, buf, size);                                         \
+    }
+
 #define COURSE_CELL(name)                                                                \
     static const char *cell_##name(const json_t *p, char *buf, size_t size)              \
     {                                                                                    \

@@ -30,6 +30,10 @@ int observe_number(struct stage *s, const char *node, const char *field,
 int observe_until(struct stage *s, const char *node, const char *field, const char *value,
                   nsec within) MUST_CHECK;
 
+/* Until a replica has applied what the master has now, over a link that is up. */
+int observe_sync(struct stage *s, const char *master, const char *replica,
+                 nsec within) MUST_CHECK;
+
 /* Tell it something that it answers with OK or a number; an error reply is -EPROTO with
  * s->trouble saying what. The command is formatted, at most 250 letters. */
 int observe_order(struct stage *s, const char *node, const char *fmt, ...) MUST_CHECK

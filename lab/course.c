@@ -88,6 +88,21 @@ const char *course_seconds(const json_t *probe, const char *path, char *buf, siz
     return cell(exercise_number(probe, path) / 1e3, "s", buf, size);
 }
 
+const char *course_text(const struct exercise_outcome *o, size_t row, const char *member)
+{
+    const char *text = json_string_value(json_object_get(o->row[row].probe, member));
+
+    return text != NULL ? text : "?";
+}
+
+const char *course_word(const json_t *probe, const char *member, char *buf, size_t size)
+{
+    const char *text = json_string_value(json_object_get(probe, member));
+
+    snprintf(buf, size, "%s", text != NULL ? text : "-");
+    return buf;
+}
+
 /* -- the words --------------------------------------------------------------------- */
 
 int course_parse(const struct usage *u, struct course_flags *f, int argc, char **argv)

@@ -250,8 +250,5 @@ const char *loss_lost_confirmed(const json_t *p, char *buf, size_t size)
 
 const char *loss_link(const json_t *p, char *buf, size_t size)
 {
-    const char *link = json_string_value(json_object_get(p, "link"));
-
-    snprintf(buf, size, "%s", link != NULL ? link : "-");
-    return buf;
+    return course_word(p, "link", buf, size);
 }

@@ -146,6 +146,23 @@ int observe_until(struct stage *s, const char *node, const char *field, const ch
     return rc;
 }
 
+int observe_sync(struct stage *s, const char *master, const char *replica, nsec within)
+{
+    nsec end = uv_hrtime() + within;
+    double wanted, has;
+    int rc = observe_number(s, master, "master_repl_offset", &wanted);
+
+    if (rc == 0)
+        rc = observe_until(s, replica, "master_link_status", "up", within);
+    while (rc == 0 && (rc = observe_number(s, replica, "slave_repl_offset", &has)) == 0 &&
+           has < wanted) {
+        if (uv_hrtime() >= end)
+            return trouble(s, -ETIMEDOUT, replica, "does not catch up with its master");
+        rc = stage_for(s, ROUND);
+    }
+    return rc;
+}
+
 int observe_order(struct stage *s, const char *node, const char *fmt, ...)
 {
     char command[251], answer[160];

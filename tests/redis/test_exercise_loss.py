@@ -66,3 +66,49 @@ def test_how_often_it_is_played_has_bounds():
     for times in ("0", "5"):
         done = sunder("exercise", "lag-that-lies", "--times", times)
         assert done.returncode == 2 and "1 to 4" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def min_replicas(tmp_path_factory):
+    outcome = exercise(tmp_path_factory.mktemp("min"), "min-replicas")
+    outcome.assert_met()
+    return outcome
+
+
+def test_a_master_that_hears_of_no_replica_refuses_after_the_lag_allowed(min_replicas):
+    row = min_replicas.rows["cut off, min-replicas"]
+    assert row["errors"] == {"NOREPLICAS": row["refused"]} and row["refused"] > 0
+    assert 1000 <= row["first_refused_ms"] <= 4000
+    assert row["lost"] == row["acknowledged"] == 450 - row["refused"]
+
+
+def test_without_that_setting_it_acknowledges_all_and_loses_all(min_replicas):
+    row = min_replicas.rows["cut off"]
+    assert (row["acknowledged"], row["refused"], row["lost"]) == (100, 0, 100)
+
+
+@pytest.fixture(scope="module")
+def wait(tmp_path_factory):
+    outcome = exercise(tmp_path_factory.mktemp("wait"), "wait-is-not-consensus")
+    outcome.assert_met()
+    return outcome
+
+
+def test_wait_answers_1_and_the_write_is_gone(wait):
+    row = wait.rows["WAIT 1, r3 promoted"]
+    assert row["confirmed"] == row["acknowledged"] == row["lost_confirmed"] == 50
+
+
+def test_the_replica_that_had_it_throws_it_away(wait):
+    row = wait.rows["WAIT 1, r3 promoted"]
+    assert (row["kept_elsewhere"], row["kept"]) == (50, 0)
+
+
+def test_who_promotes_the_one_that_has_it_keeps_it(wait):
+    row = wait.rows["WAIT 1, r2 promoted"]
+    assert (row["confirmed"], row["lost"]) == (50, 0)
+
+
+def test_wait_for_all_who_may_be_promoted_confirms_nothing_that_is_lost(wait):
+    row = wait.rows["WAIT 2, r3 promoted"]
+    assert (row["confirmed"], row["lost"], row["lost_confirmed"]) == (0, 10, 0)

@@ -1,0 +1,94 @@
+"""The exercises about what a replica has, and what it takes to bring it up to date."""
+
+import pytest
+from exercises import exercise, needs_redis
+
+pytestmark = needs_redis
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Each exercise once, whoever asks."""
+    done = {}
+
+    def once(name, *args):
+        if name not in done:
+            done[name] = exercise(tmp_path_factory.mktemp(name), name, *args)
+            done[name].assert_met()
+        return done[name]
+    return once
+
+
+def keys(row):
+    return [row["r1"], row["r2"], row["r3"]]
+
+
+def test_an_empty_master_empties_its_replicas(run):
+    rows = run("empty-restart").rows
+    assert keys(rows["the master"]) == [0, 0, 0]
+
+
+def test_a_replica_that_restarts_empty_gets_everything_back(run):
+    rows = run("empty-restart").rows
+    assert keys(rows["a replica"]) == keys(rows["direct, a replica"]) == [600, 600, 600]
+
+
+def test_what_a_synchronisation_left_on_the_disk_is_older_than_the_last_writes(run):
+    rows = run("empty-restart").rows
+    assert keys(rows["the master, synchronised by disk"]) == [500, 500, 500]
+
+
+@pytest.mark.parametrize("remedy", ["the master, with AOF",
+                                    "the master, after a promotion"])
+def test_an_append_only_file_or_a_promotion_keeps_all(run, remedy):
+    assert keys(run("empty-restart").rows[remedy]) == [600, 600, 600]
+
+
+def syncs(row):
+    return row["sync_full"], row["sync_partial_ok"], row["sync_partial_err"]
+
+
+def test_a_replica_that_missed_more_than_the_backlog_is_sent_everything(run):
+    row = run("backlog").rows["away, backlog 16kb"]
+    assert syncs(row) == (1, 0, 1)
+    assert row["missed_bytes"] > row["backlog_bytes"] == 16384
+
+
+@pytest.mark.parametrize("name", ["away, backlog 1mb", "reconnects",
+                                  "direct, reconnects"])
+def test_one_that_missed_less_goes_on_where_it_was(run, name):
+    row = run("backlog").rows[name]
+    assert syncs(row) == (0, 1, 0)
+    assert row["missed_bytes"] < row["backlog_bytes"]
+
+
+def test_a_key_that_lives_on_the_master_is_gone_on_a_replica_that_was_not_told(run):
+    row = run("phantom-expiry").rows["stalled"]
+    assert (row["master"], row["master_ttl"]) == ("v", "-1")
+    assert (row["replica"], row["replica_exists"], row["replica_ttl"]) == (
+        "(nil)", "0", "-2")
+    assert row["replica_dbsize"] == "1"
+
+
+def test_it_comes_back_when_the_link_does(run):
+    rows = run("phantom-expiry").rows
+    for name in ("healed", "direct", "proxied"):
+        assert (rows[name]["replica"], rows[name]["replica_ttl"]) == ("v", "-1")
+
+
+def test_a_life_that_is_extended_early_outlasts_the_stall(run):
+    row = run("phantom-expiry").rows["stalled, extended early"]
+    assert row["replica"] == "v" and 30 <= int(row["replica_ttl"]) <= 60
+
+
+def test_serve_stale_no_serves_stale_data_over_a_link_that_stands_still(run):
+    row = run("serve-stale").rows["stalled, no"]
+    assert (row["get"], row["ping"], row["link"]) == ("old", "PONG", "up")
+    assert row["behind_bytes"] > 0
+
+
+def test_over_a_broken_link_it_refuses_even_a_ping(run):
+    rows = run("serve-stale").rows
+    assert (rows["broken, no"]["get"], rows["broken, no"]["ping"]) == ("MASTERDOWN",) * 2
+    assert (rows["broken, yes"]["get"], rows["broken, yes"]["ping"]) == ("old", "PONG")
+    assert rows["broken, no"]["link"] == rows["broken, yes"]["link"] == "down"
