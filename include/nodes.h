@@ -20,7 +20,9 @@ struct link {
     const struct party *from, *to;
     uint64_t            sessions; /* ever: the ordinal of the newest */
     uint64_t            live;
-    uint64_t            replicating; /* of them, with role replication */
+    uint64_t            replicating;   /* of them, with role replication */
+    uint64_t            full, partial; /* resyncs granted, ever */
+    uint64_t            rdb_size;      /* of the last whole RDB; 0 = none yet */
 };
 
 struct listener {

@@ -99,6 +99,7 @@ enum proxy_event_kind {
     EVENT_SESSION_ROLE,  /* it turned out to be something */
     EVENT_UPSTREAM_DOWN, /* a node refuses, or does not answer */
     EVENT_UPSTREAM_UP,   /* and one that did is back */
+    EVENT_REPLICATION,   /* a link is granted a resync, is through with it, or is lost */
 };
 
 extern const char
@@ -114,6 +115,7 @@ struct proxy_event { /* all of it is gone when on_event returns */
     enum lane_id          lane;      /* RULE_FIRED: what it decided on */
     uint64_t              frame;
     const char           *command; /* "" when there is none */
+    const struct repl    *repl;    /* REPLICATION; else NULL */
 };
 
 /* Tell somebody: up to PROXY_WATCHERS at a time, -ENOSPC beyond. Nobody costs nothing.

@@ -79,11 +79,18 @@ void events_init(struct proxy *p);
 void events_plan(struct proxy *p, const struct plan *old);
 void events_session(struct proxy *p, enum proxy_event_kind kind, const struct link *l,
                     const struct dialog *d);
+void events_repl(struct proxy *p, const struct link *l, const struct dialog *d);
 void events_upstream(struct node *n, bool down); /* if that is news */
 
 /* rerun.c: follow a journal. */
 int  rerun_open(struct proxy *p, const char *path, struct err *e) MUST_CHECK;
 void rerun_first(struct proxy *p, nsec now); /* a session is accepted */
+
+/* session_repl.c: what is new on a replication link is told to all who care. */
+void session_repl(struct session *s, nsec now);
+
+/* The live session of a link that carries its stream, or will; NULL = none. */
+const struct session *session_replicating(const struct proxy *p, const struct link *l);
 
 /* session.c */
 void session_start(struct proxy *p, struct node *n, int fd, const struct sockaddr *peer);

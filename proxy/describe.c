@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "session_parts.h"
+#include "describe_parts.h"
 
 static const char *const kinds[] = {"redis", "sentinel", "client"};
 static const char *const lanes[] = {"requests", "replies", "both"};
@@ -14,6 +14,11 @@ static const char *const lanes[] = {"requests", "replies", "both"};
 static json_t *integer(uint64_t n)
 {
     return json_integer((json_int_t)n);
+}
+
+static json_t *link_repl(const struct proxy *p, const struct link *l)
+{
+    return l->replicating ? describe_repl(session_replicating(p, l)) : json_null();
 }
 
 static const char *role_of_node(const struct party *p)
@@ -75,10 +80,12 @@ json_t *describe_links(const struct proxy *p)
             if (l == NULL)
                 continue;
             json_array_append_new(
-                all, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "from", l->from->name,
-                               "to", l->to->name, "sessions", integer(l->live), "ever",
-                               integer(l->sessions), "replicating",
-                               integer(l->replicating), "rules", rules_of(p, l)));
+                all, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "from",
+                               l->from->name, "to", l->to->name, "sessions",
+                               integer(l->live), "ever", integer(l->sessions),
+                               "replicating", integer(l->replicating), "full_resyncs",
+                               integer(l->full), "partial_resyncs", integer(l->partial),
+                               "replication", link_repl(p, l), "rules", rules_of(p, l)));
         }
     return all;
 }
@@ -87,10 +94,10 @@ static json_t *describe_lane(const struct session *s, enum lane_id lane)
 {
     const struct lane *l = &s->dialog.lane[lane];
 
-    return json_pack("{s:o, s:o, s:o, s:b, s:b, s:i}", "bytes", integer(l->bytes),
+    return json_pack("{s:o, s:o, s:o, s:o, s:b, s:b, s:i}", "bytes", integer(l->bytes),
                      "frames", integer(l->frames), "held", integer(l->queue.held),
-                     "opaque", l->opaque, "paused", s->flow[lane].paused, "rules",
-                     (int)l->seats);
+                     "held_frames", integer(l->queue.frames), "opaque", l->opaque,
+                     "paused", s->flow[lane].paused, "rules", (int)l->seats);
 }
 
 static json_t *describe_socket(const struct session *s, int side)
@@ -109,13 +116,14 @@ static json_t *describe_session(const struct session *s, nsec now)
     const struct track *t = &s->dialog.track;
 
     return json_pack(
-        "{s:o, s:s, s:s, s:o, s:s, s:i, s:s?, s:b, s:b, s:f, s:o, s:o, s:o, s:o}", "id",
-        integer(s->id), "from", s->link->from->name, "to", s->link->to->name, "session",
-        integer(s->dialog.ordinal), "role", role_names[t->role], "resp", t->resp,
-        "client_name", t->name, "connected", s->connected, "pairing_lost", t->lost, "age",
-        (double)(now - s->opened) / 1e9, "requests", describe_lane(s, LANE_REQUESTS),
-        "replies", describe_lane(s, LANE_REPLIES), "dialer", describe_socket(s, DIALER),
-        "dialed", describe_socket(s, DIALED));
+        "{s:o, s:s, s:s, s:o, s:s, s:i, s:s?, s:b, s:b, s:f, s:o, s:o, s:o, s:o, s:o}",
+        "id", integer(s->id), "from", s->link->from->name, "to", s->link->to->name,
+        "session", integer(s->dialog.ordinal), "role", role_names[t->role], "resp",
+        t->resp, "client_name", t->name, "connected", s->connected, "pairing_lost",
+        t->lost, "age", (double)(now - s->opened) / 1e9, "requests",
+        describe_lane(s, LANE_REQUESTS), "replies", describe_lane(s, LANE_REPLIES),
+        "dialer", describe_socket(s, DIALER), "dialed", describe_socket(s, DIALED),
+        "replication", describe_repl(s));
 }
 
 int proxy_session_end(struct proxy *p, uint64_t id, enum close_how how)
@@ -219,6 +227,8 @@ json_t *describe_event(const struct proxy_event *ev)
         json_object_set_new(o, "session", integer(ev->session));
         json_object_set_new(o, "role", json_string(role_names[ev->role]));
     }
+    if (ev->repl)
+        describe_repl_event(ev->repl, o);
     if (ev->kind == EVENT_RULE_FIRED) {
         json_object_set_new(o, "lane", json_string(lanes[ev->lane]));
         json_object_set_new(o, "frame", integer(ev->frame));

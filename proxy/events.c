@@ -12,9 +12,8 @@
 #define FLUSH_AFTER MSEC(100)
 
 const char *const proxy_event_names[] = {
-    "rule-added",     "rule-removed",   "rule-fired",
-    "session-opened", "session-closed", "session-role",
-    "upstream-down",  "upstream-up",    NULL};
+    "rule-added",   "rule-removed",  "rule-fired",  "session-opened", "session-closed",
+    "session-role", "upstream-down", "upstream-up", "replication",    NULL};
 
 static void tell(struct proxy *p, const struct proxy_event *ev)
 {
@@ -160,6 +159,21 @@ void events_session(struct proxy *p, enum proxy_event_kind kind, const struct li
                     .session = d->ordinal,
                     .role = d->track.role,
                     .command = "",
+                });
+}
+
+void events_repl(struct proxy *p, const struct link *l, const struct dialog *d)
+{
+    if (p->watchers)
+        tell(p, &(struct proxy_event){
+                    .kind = EVENT_REPLICATION,
+                    .now = uv_hrtime(),
+                    .from = l->from->name,
+                    .to = l->to->name,
+                    .session = d->ordinal,
+                    .role = d->track.role,
+                    .command = "",
+                    .repl = d->repl,
                 });
 }
 

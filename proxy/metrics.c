@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-#include "shell.h"
+#include "describe_parts.h"
 #include "tox.h"
 
 static void head(struct answer *a, const char *name, const char *type, const char *help)
@@ -74,5 +74,6 @@ void metrics_write(const struct proxy *p, struct answer *a)
            "Sessions whose replies can no longer be told apart.", s.pairing_lost);
     tox_metrics(p, a);
     by_link(p, a);
+    metrics_repl(p, a);
     by_rule(p, a);
 }

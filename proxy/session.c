@@ -183,6 +183,8 @@ static void feed(struct session *s, enum lane_id lane, const uint8_t *p, size_t 
         session_fail(s, "queueing", err);
     else if (!s->closing && s->dialog.track.role != role)
         new_role(s, t);
+    if (s->dialog.repl && !s->closing)
+        session_repl(s, t);
     if (!s->closing && !queue_empty(&s->dialog.lane[lane].queue))
         session_turn(s, t); /* the bound may have been reached by what was settled */
 }

@@ -36,6 +36,11 @@ struct session {
     unsigned open;           /* handles and dials that may still call back */
     bool connected, closing, starving, replicating;
     bool wired[2]; /* a packet filter is on that side */
+    struct {       /* of its replication, as it was last told */
+        uint64_t full, partial;
+        enum phase phase;
+        bool lost;
+    } seen;
 };
 
 /* One of what `open` counts is gone; the last frees the session. */
