@@ -90,10 +90,11 @@ demo:                               ## install what is missing, build, run exerc
 
 test:                               ## install what is missing, run all tests; T=name picks
 	$Qtools/install-deps build test
+	$Q-tools/install-deps compat
 	$Q$(MAKE) --no-print-directory check
 
 check: all $(UNIT) $(FUZZERS)
-	$Q$(RUN) unit fuzz wire redis
+	$Q$(RUN) unit fuzz wire redis compat
 
 unit: $(UNIT)                       ## unit tests only
 	$Q$(RUN) unit
@@ -101,6 +102,9 @@ wire: all                           ## scripted peers on real sockets only
 	$Q$(RUN) wire
 redis: all                          ## real redis-server processes only
 	$Q$(RUN) redis
+compat: all                         ## clients from npm and Debian; installs them first
+	$Q-tools/install-deps compat node
+	$Q$(RUN) compat
 fuzz-replay: $(FUZZERS)             ## replay every input the fuzzers ever kept
 	$Q$(RUN) fuzz
 
@@ -165,7 +169,7 @@ help:                               ## this list
 	@awk -F':.*## ' '/^[a-z_.-]+:.*## / { printf "  %-22s %s\n", $$1, $$2 }' Makefile
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
-.PHONY: all demo test check unit wire redis fuzz-replay asan fuzz fuzzers bench format \
+.PHONY: all demo test check unit wire redis compat fuzz-replay asan fuzz fuzzers bench format \
         format-check tidy hdr-check layers sizes docs-check readme lint install uninstall clean \
         help FORCE
 .SECONDARY:
