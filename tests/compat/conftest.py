@@ -1,7 +1,7 @@
 """The clients that people have, installed once and shared by all tests.
 
-Those of Node come from the npm registry into build/npm, as package-lock.json says; redis-py
-is Debian's. What cannot be had is skipped, with the reason.
+Those of Node come from the npm registry into build/npm, as package-lock.json says;
+redis-py is Debian's. What cannot be had is skipped, with the reason.
 """
 
 import fcntl
