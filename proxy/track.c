@@ -20,16 +20,19 @@ enum kind {
     RESET,
     SYNC,    /* one line, and if it is granted nothing after it */
     INSTEAD, /* one reply, and it is ours */
+    LATER,   /* none: what becomes of the session once all before it is answered */
 };
+
+enum later { SUBSCRIBED, HAS_RESET, SPEAKS_2, SPEAKS_3, MONITORS };
 
 enum family { CHANNELS, PATTERNS, SHARDS };
 
 struct track_entry {
     struct track_mark mark;
-    struct rule *rule;  /* of INSTEAD, and of what is mute: kept alive; else NULL */
-    struct bytes reply; /* of INSTEAD: what it says */
-    uint64_t count;     /* requests alike, or confirmations still to come */
-    uint8_t kind, family;
+    struct rule *rule;    /* of INSTEAD, and of what is mute: kept alive; else NULL */
+    struct bytes reply;   /* of INSTEAD: what it says */
+    uint64_t count;       /* requests alike, or confirmations still to come */
+    uint8_t kind, family; /* of LATER: what */
 };
 
 void track_init(struct track *t)
@@ -92,13 +95,52 @@ static bool is_odd(const struct track_entry *e)
     return e->rule != NULL;
 }
 
-static void pop(struct track *t)
+/* As RESET leaves the session: nothing subscribed, no monitor, RESP2. */
+static void has_reset(struct track *t)
+{
+    t->channels = t->patterns = t->shards = 0;
+    t->monitoring = t->hidden = false;
+    t->resp = 2;
+    t->role = ROLE_CLIENT;
+}
+
+static void happens(struct track *t, enum later what)
+{
+    switch (what) {
+    case SUBSCRIBED: t->hidden = true; break;
+    case HAS_RESET: has_reset(t); break;
+    case SPEAKS_2: t->resp = 2; break;
+    case SPEAKS_3: t->resp = 3; break;
+    case MONITORS:
+        t->monitoring = true;
+        t->role = ROLE_MONITOR;
+        break;
+    }
+}
+
+static void pop_one(struct track *t)
 {
     t->odd -= is_odd(front(t));
     rule_unref(&front(t)->rule);
     t->first = (t->first + 1) & (t->size - 1);
     if (--t->n == 0 && t->size > 64)
         forget(t);
+}
+
+static void make_happen(struct track *t)
+{
+    while (t->n && front(t)->kind == LATER) {
+        enum later what = (enum later)front(t)->family;
+
+        pop_one(t);
+        happens(t, what);
+    }
+}
+
+static void pop(struct track *t)
+{
+    pop_one(t);
+    make_happen(t);
 }
 
 static bool same_mark(const struct track_mark *a, const struct track_mark *b)
@@ -108,7 +150,7 @@ static bool same_mark(const struct track_mark *a, const struct track_mark *b)
            memcmp(a->command, b->command, TRACK_COMMAND) == 0;
 }
 
-static void expect(struct track *t, enum kind kind, enum family family, uint64_t count,
+static void expect(struct track *t, enum kind kind, unsigned family, uint64_t count,
                    const struct track_mark *m)
 {
     struct track_entry *e = back(t);
@@ -131,6 +173,17 @@ static void expect(struct track *t, enum kind kind, enum family family, uint64_t
     e->family = (uint8_t)family;
     e->rule = m->mute ? rule_ref(m->mute) : NULL;
     t->odd += is_odd(e);
+}
+
+/* A request that has no answer, and that changes the session all the same. */
+static void later(struct track *t, enum later what)
+{
+    bool quiet = t->quiet;
+
+    t->quiet = false;
+    expect(t, LATER, what, 1, &(struct track_mark){0});
+    t->quiet = quiet;
+    make_happen(t);
 }
 
 void track_instead(struct track *t, struct rule *rule, struct bytes reply)
@@ -196,7 +249,7 @@ static void hello_command(struct track *t, const struct resp *r,
                           const struct track_mark *m)
 {
     if (t->quiet && r->words > 1)
-        t->resp = number_of(r, 1) == 3 ? 3 : 2;
+        later(t, number_of(r, 1) == 3 ? SPEAKS_3 : SPEAKS_2);
     expect(t, HELLO, CHANNELS, 1, m);
     for (unsigned i = 2; i < r->words; i++) {
         if (resp_word_is(r, i, "AUTH"))
@@ -227,15 +280,6 @@ static void client_command(struct track *t, const struct resp *r,
     }
 }
 
-/* As RESET leaves the session: nothing subscribed, no monitor, RESP2. */
-static void has_reset(struct track *t)
-{
-    t->channels = t->patterns = t->shards = 0;
-    t->monitoring = t->hidden = false;
-    t->resp = 2;
-    t->role = ROLE_CLIENT;
-}
-
 static void reset_command(struct track *t, const struct track_mark *m)
 {
     bool skipped = t->quiet && !t->silent; /* it undoes OFF before it answers */
@@ -247,7 +291,7 @@ static void reset_command(struct track *t, const struct track_mark *m)
     free(t->user);
     t->name = t->user = NULL;
     if (skipped)
-        has_reset(t);
+        later(t, HAS_RESET);
     expect(t, RESET, CHANNELS, 1, m);
 }
 
@@ -256,10 +300,8 @@ static void monitor_command(struct track *t, const struct track_mark *m)
     if (t->asked_monitor) /* to ask twice is not answered */
         return;
     t->asked_monitor = true;
-    if (t->quiet) {
-        t->monitoring = true;
-        t->role = ROLE_MONITOR;
-    }
+    if (t->quiet)
+        later(t, MONITORS);
     expect(t, MONITOR, CHANNELS, 1, m);
 }
 
@@ -274,7 +316,8 @@ static void subscription(struct track *t, const struct resp *r, enum kind kind,
     }
     if (kind == SUBSCRIBE && t->role == ROLE_CLIENT)
         t->role = ROLE_PUBSUB;
-    t->hidden |= t->quiet; /* Redis 7 confirms all the same */
+    if (t->quiet)
+        later(t, SUBSCRIBED); /* Redis 7 confirms all the same */
     expect(t, kind, family, named, m);
 }
 
@@ -379,7 +422,8 @@ void track_request(struct track *t, const struct resp *r, const struct track_mar
     if (r->words == 0 || r->elements <= 0)
         return; /* and is no request */
     if (t->in_multi && s && s->act != 'e' && s->act != 'r') {
-        t->hidden |= s->act == 's';
+        if (s->act == 's')
+            later(t, SUBSCRIBED);
         s = NULL; /* queued: the answer is +QUEUED or an error */
     }
     if (s)
@@ -468,10 +512,8 @@ static void answered(struct track *t, struct track_entry *e, const struct resp *
         t->resp = r->type == '%' ? 3 : 2;
     if (!failed && e->kind == RESET)
         has_reset(t);
-    if (!failed && e->kind == MONITOR) {
-        t->monitoring = true;
-        t->role = ROLE_MONITOR;
-    }
+    if (!failed && e->kind == MONITOR)
+        happens(t, MONITORS);
     if (e->kind != ONE || --e->count == 0)
         pop(t);
 }
