@@ -1,7 +1,7 @@
 /* http.h -- the control of a running proxy over HTTP, JSON in and out.
  *
- * Routes, parameters and functions are those of control.h; beside them /healthz, /readyz
- * and /metrics. Bound to loopback unless asked otherwise, and then only with a token. A
+ * Routes, parameters and functions are those of control.h; beside them /healthz, /livez,
+ * /readyz and /metrics. Bound to loopback unless asked otherwise, and then only with a token. A
  * Host header that is neither an address nor localhost is refused: a page that a browser
  * loaded from elsewhere must not reach the API by a name of its own (DNS rebinding).
  */
@@ -22,6 +22,11 @@ struct tox;
  * caller and any Host header will do. 0, or a negative errno and *e. */
 int http_open(uv_loop_t *loop, const struct addr *at, const char *token, bool open_to_all,
               struct proxy *p, struct http **out, struct err *e) MUST_CHECK;
+
+/* A port for those who look after it: /livez, /healthz, /readyz and /metrics, and nothing
+ * that could change anything; so on any address, and without a token. */
+int http_open_health(uv_loop_t *loop, const struct addr *at, struct proxy *p,
+                     struct http **out, struct err *e) MUST_CHECK;
 
 /* Asynchronous; done(arg) is called when nothing of it is left on the loop. Close it
  * before the proxy. */

@@ -24,6 +24,9 @@ int proxy_open(uv_loop_t *loop, const struct config *c, struct proxy **out,
  * proxy is freed after it. A second call with a shorter drain shortens the wait. */
 void proxy_close(struct proxy *p, nsec drain, void (*done)(void *arg), void *arg);
 
+/* Does it take new sessions? From proxy_open to proxy_close, whatever upstreams do. */
+bool proxy_accepts(const struct proxy *p);
+
 /* Change the plan. In force for the next frame of every session when they return. Of
  * several sentences all come into force at once or none; e->line says which was wrong. */
 int proxy_rules_add(struct proxy *p, const char *const *sentences, size_t n,

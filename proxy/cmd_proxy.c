@@ -68,6 +68,8 @@ static const struct opt opts[] = {
      "take commands from redis-cli here (127.0.0.1:8475)"},
     {"api", 0, OPT_TEXT, &flags.surface.api, "ADDR|off",
      "and over HTTP here (127.0.0.1:8474)"},
+    {"health", 0, OPT_TEXT, &flags.surface.health, "ADDR",
+     "serve /livez, /readyz and /metrics, and nothing else, here"},
     {"api-token-file", 0, OPT_TEXT, &flags.surface.token_file, "FILE",
      "let only those use the API who know the token in it"},
     {"host", 0, OPT_TEXT, &flags.surface.host, "HOST",
@@ -202,6 +204,7 @@ static void on_done(void *arg)
     struct run *r = arg;
 
     r->proxy = NULL;
+    surfaces_close_health(&r->surfaces);
     for (size_t i = 0; i < 3; i++)
         uv_close((uv_handle_t *)&r->sig[i], NULL);
 }

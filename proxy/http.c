@@ -24,6 +24,7 @@ struct http {
     struct tox *tox;
     char *token;
     bool open_to_all; /* as toxiproxy-server with -host is */
+    bool health;      /* shows how it fares, and takes no verbs */
     uv_poll_t poll;
     uv_timer_t timer; /* for what the daemon wants to do by itself */
     unsigned open;
@@ -329,6 +330,26 @@ static enum MHD_Result redirect(connection *c, const char *path)
     return done;
 }
 
+/* Whether this process works and takes sessions: nothing that a fault or an upstream
+ * could change. Readiness ends with the draining. False when the path is no such. */
+static bool health(struct http *h, connection *c, const char *path, enum MHD_Result *done)
+{
+    bool ready = proxy_accepts(h->proxy);
+
+    if (strcmp(path, "/readyz") == 0)
+        *done = reply_text(c, ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE,
+                           ready ? "ok\n" : "draining\n");
+    else if (strcmp(path, "/livez") == 0 || strcmp(path, "/healthz") == 0)
+        *done = reply_text(c, MHD_HTTP_OK, "ok\n");
+    else if (h->health && strcmp(path, "/metrics") == 0)
+        *done = metrics(h, c);
+    else if (h->health)
+        *done = refuse(c, MHD_HTTP_NOT_FOUND, "there is no such path on this port");
+    else
+        return false;
+    return true;
+}
+
 static enum MHD_Result serve(struct http *h, connection *c, const char *method,
                              const char *path, const struct request *q)
 {
@@ -337,8 +358,8 @@ static enum MHD_Result serve(struct http *h, connection *c, const char *method,
     bool known;
     enum MHD_Result done;
 
-    if (strcmp(path, "/healthz") == 0 || strcmp(path, "/readyz") == 0)
-        return reply_text(c, MHD_HTTP_OK, "ok\n");
+    if (health(h, c, path, &done))
+        return done;
     if (!may_ask(h, c))
         return refuse(c, h->token ? MHD_HTTP_UNAUTHORIZED : MHD_HTTP_FORBIDDEN,
                       h->token ? "a bearer token is needed"
@@ -490,30 +511,24 @@ static int attach(struct http *h, uv_loop_t *loop)
     return uv_poll_start(&h->poll, UV_READABLE, on_ready);
 }
 
-int http_open(uv_loop_t *loop, const struct addr *at, const char *token, bool open_to_all,
-              struct proxy *p, struct http **out, struct err *e)
+/* Takes over h->token. */
+static int open_as(uv_loop_t *loop, const struct addr *at, const struct http *as,
+                   struct http **out, struct err *e)
 {
+    struct http *h = malloc(sizeof *h);
+    struct tox *tox = NULL;
     struct sockaddr_storage sa;
     char text[ADDR_TEXT_MAX];
-    struct http *h;
     int err;
 
-    (void)addr_sockaddr(at, &sa);
-    if (!token && !open_to_all && !is_loopback((struct sockaddr *)&sa)) {
-        err_set(e, -EINVAL, "the API on %s would be open to everybody",
-                addr_print(at, text, sizeof text));
-        err_hint(e, "--api-token-file FILE asks callers for the token in it");
-        return -EINVAL;
-    }
-    if ((h = calloc(1, sizeof *h)) == NULL)
-        return err_set(e, -ENOMEM, "out of memory");
-    *h = (struct http){
-        .proxy = p, .token = token ? strdup(token) : NULL, .open_to_all = open_to_all};
-    if (tox_open(p, &h->tox) < 0) {
-        free(h->token);
+    if (h == NULL || (!as->health && tox_open(as->proxy, &tox) < 0)) {
         free(h);
+        free(as->token);
         return err_set(e, -ENOMEM, "out of memory");
     }
+    *h = *as;
+    h->tox = tox;
+    (void)addr_sockaddr(at, &sa);
     h->daemon = start(h, &sa);
     err = h->daemon ? attach(h, loop) : errno ? -errno : -EIO;
     if (err == 0) {
@@ -526,10 +541,38 @@ int http_open(uv_loop_t *loop, const struct addr *at, const char *token, bool op
     tox_close(&h->tox);
     free(h->token);
     free(h);
-    err_set(e, err, "cannot open the API on %s: %s", addr_print(at, text, sizeof text),
-            strerror(-err));
-    err_hint(e, "--api ADDR names another, --api off opens none");
+    return err_set(e, err, "cannot open %s on %s: %s",
+                   as->health ? "the health port" : "the API",
+                   addr_print(at, text, sizeof text), strerror(-err));
+}
+
+int http_open(uv_loop_t *loop, const struct addr *at, const char *token, bool open_to_all,
+              struct proxy *p, struct http **out, struct err *e)
+{
+    struct http h = {.proxy = p, .open_to_all = open_to_all};
+    struct sockaddr_storage sa;
+    char text[ADDR_TEXT_MAX];
+    int err;
+
+    (void)addr_sockaddr(at, &sa);
+    if (!token && !open_to_all && !is_loopback((struct sockaddr *)&sa)) {
+        err_set(e, -EINVAL, "the API on %s would be open to everybody",
+                addr_print(at, text, sizeof text));
+        err_hint(e, "--api-token-file FILE asks callers for the token in it");
+        return -EINVAL;
+    }
+    if (token && (h.token = strdup(token)) == NULL)
+        return err_set(e, -ENOMEM, "out of memory");
+    err = open_as(loop, at, &h, out, e);
+    if (err)
+        err_hint(e, "--api ADDR names another, --api off opens none");
     return err;
+}
+
+int http_open_health(uv_loop_t *loop, const struct addr *at, struct proxy *p,
+                     struct http **out, struct err *e)
+{
+    return open_as(loop, at, &(struct http){.proxy = p, .health = true}, out, e);
 }
 
 void http_close(struct http *h, void (*done)(void *arg), void *arg)

@@ -393,6 +393,11 @@ int proxy_open(uv_loop_t *loop, const struct config *c, struct proxy **out, stru
     return 0;
 }
 
+bool proxy_accepts(const struct proxy *p)
+{
+    return !p->closing;
+}
+
 void proxy_stats(const struct proxy *p, struct proxy_stats *out)
 {
     *out = p->stats;

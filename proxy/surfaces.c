@@ -92,6 +92,20 @@ static int open_http(struct surfaces *s, const struct surface_flags *f, uv_loop_
     return err;
 }
 
+static int open_health(struct surfaces *s, const char *asked, uv_loop_t *loop,
+                       struct proxy *p, struct err *e)
+{
+    char text[ADDR_TEXT_MAX];
+    struct addr at;
+    int err = read_address(asked, "", &at, e);
+
+    if (err == 0)
+        err = http_open_health(loop, &at, p, &s->health, e);
+    if (err == 0 && http_address(s->health, &at) == 0)
+        log_info("health", "address=%s", addr_print(&at, text, sizeof text));
+    return err;
+}
+
 int surfaces_open(struct surfaces *s, const struct surface_flags *f, uv_loop_t *loop,
                   struct proxy *p, struct err *e)
 {
@@ -101,6 +115,8 @@ int surfaces_open(struct surfaces *s, const struct surface_flags *f, uv_loop_t *
         err = open_console(s, f->console, loop, p, e);
     if (err == 0 && !is_off(f->api))
         err = open_http(s, f, loop, p, e);
+    if (err == 0 && f->health)
+        err = open_health(s, f->health, loop, p, e);
     return err;
 }
 
@@ -112,4 +128,11 @@ void surfaces_close(struct surfaces *s)
         http_close(s->http, NULL, NULL);
     s->console = NULL;
     s->http = NULL;
+}
+
+void surfaces_close_health(struct surfaces *s)
+{
+    if (s->health)
+        http_close(s->health, NULL, NULL);
+    s->health = NULL;
 }

@@ -1,0 +1,96 @@
+"""The health port, and what a proxy does between SIGTERM and its end."""
+
+import http.client
+import time
+
+import pytest
+
+from conftest import DEADLINE, echo, wait_until
+
+
+def get(proxy, path, method="GET"):
+    host, port = proxy.event("health")["address"].rsplit(":", 1)
+    c = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=DEADLINE)
+    c.request(method, path, headers={"Host": "some-pod.some-cluster"})
+    answer = c.getresponse()
+    text = answer.read().decode()
+    c.close()
+    return answer.status, text
+
+
+HEALTH = ("--health", "127.0.0.1:0")
+
+
+def test_health_and_metrics_are_served_and_no_verb_is(sunder, upstream):
+    proxy = sunder(upstream(), "on client -> r1 do latency 1ms", *HEALTH)
+    assert get(proxy, "/livez") == (200, "ok\n")
+    assert get(proxy, "/readyz") == (200, "ok\n")
+    status, text = get(proxy, "/metrics")
+    assert status == 200 and "sunder_" in text
+    for method, path in (("GET", "/rules"), ("DELETE", "/rules"), ("POST", "/heal"),
+                         ("GET", "/")):
+        assert get(proxy, path, method)[0] == 404
+
+
+def test_it_may_listen_on_every_address_without_a_token(sunder, upstream):
+    proxy = sunder(upstream(), (), "--health", "0.0.0.0:0")
+    assert get(proxy, "/readyz") == (200, "ok\n")
+
+
+@pytest.mark.parametrize("rule", ["on * -> * do blackhole", "on * -> * do refuse",
+                                  "on * -> * do hang"])
+def test_no_fault_makes_it_unready(sunder, upstream, rule):
+    proxy = sunder(upstream(), rule, *HEALTH)
+    assert get(proxy, "/readyz")[0] == 200
+    assert get(proxy, "/livez")[0] == 200
+
+
+def test_an_upstream_that_is_gone_does_not_make_it_unready(sunder, upstream):
+    server = upstream()
+    proxy = sunder(server, (), "--when-down", "refuse", *HEALTH)
+    server.close()
+    proxy.dial().expect_reset()
+    proxy.event("listener.down")
+    assert get(proxy, "/readyz")[0] == 200
+    assert get(proxy, "/livez")[0] == 200
+
+
+def refused(proxy):
+    try:
+        proxy.dial().close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_after_sigterm_it_takes_nobody_new_and_goes_on_for_who_is_there(sunder, upstream):
+    proxy = sunder(upstream().serve(echo), "on * -> * replies do latency 1ms",
+                   "--drain-timeout", "60s", *HEALTH)
+    dialers = [proxy.dial() for _ in range(20)]
+    for d in dialers:
+        d.send(b"before")
+        assert d.recv(6) == b"before"
+    proxy.terminate()
+    wait_until(lambda: refused(proxy), "no listener")
+    assert get(proxy, "/readyz") == (503, "draining\n")
+    assert get(proxy, "/livez") == (200, "ok\n")
+    for d in dialers:
+        d.send(b"after")
+        assert d.recv(5) == b"after"
+        d.close()
+    assert proxy.wait() == 0, "and ends by itself when all have gone"
+
+
+@pytest.mark.alone
+def test_sessions_that_do_not_end_are_ended_when_the_drain_timeout_is_over(sunder, upstream):
+    proxy = sunder(upstream().serve(echo), (), "--drain-timeout", "700ms", *HEALTH)
+    dialer = proxy.dial()
+    dialer.send(b"x")
+    assert dialer.recv(1) == b"x"
+    start = time.monotonic()
+    proxy.terminate()
+    while time.monotonic() < start + 0.5:
+        dialer.send(b"y")
+        assert dialer.recv(1) == b"y"
+    assert proxy.wait() == 0
+    assert 0.7 <= time.monotonic() - start < 5
