@@ -15,5 +15,6 @@ int cmd_half_open(int argc, char **argv);
 int cmd_failover(int argc, char **argv);
 int cmd_read(int argc, char **argv);
 int cmd_writes(int argc, char **argv);
+int cmd_session(int argc, char **argv);
 
 #endif

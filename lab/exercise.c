@@ -357,6 +357,7 @@ static const struct exercise *const exercises[] = {
     &exercise_min_replicas,   &exercise_wait_is_not_consensus,
     &exercise_empty_restart,  &exercise_backlog,
     &exercise_phantom_expiry, &exercise_serve_stale,
+    &exercise_resync_storm,   &exercise_monotonic,
 };
 
 #define EXERCISES (sizeof exercises / sizeof *exercises)

@@ -16,6 +16,7 @@ static const struct command probes[] = {
     {"failover", "what does losing a master cost its clients?", cmd_failover},
     {"read", "what becomes of reads while a server cannot answer?", cmd_read},
     {"writes", "what is a client told of its writes?", cmd_writes},
+    {"session", "does a client see its own writes, and never go back?", cmd_session},
 };
 #define PROBES (sizeof probes / sizeof *probes)
 

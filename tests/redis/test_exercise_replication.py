@@ -92,3 +92,37 @@ def test_over_a_broken_link_it_refuses_even_a_ping(run):
     assert (rows["broken, no"]["get"], rows["broken, no"]["ping"]) == ("MASTERDOWN",) * 2
     assert (rows["broken, yes"]["get"], rows["broken, yes"]["ping"]) == ("old", "PONG")
     assert rows["broken, no"]["link"] == rows["broken, yes"]["link"] == "down"
+
+
+def test_a_link_that_is_too_slow_makes_full_synchronisations_without_end(run):
+    row = run("resync-storm").rows["slow"]
+    assert row["sync_full"] >= 3
+    assert row["written_bytes"] / row["seconds"] > 2 * 300 * 1024
+
+
+def test_with_room_for_it_the_same_link_only_lags(run):
+    row = run("resync-storm").rows["slow, room for it"]
+    assert row["sync_full"] == 0 and row["behind_bytes"] > 1 << 20
+
+
+@pytest.mark.parametrize("control", ["direct", "proxied"])
+def test_the_same_load_over_a_link_that_is_not_slow_is_no_trouble(run, control):
+    row = run("resync-storm").rows[control]
+    assert row["sync_full"] == 0 and row["written_bytes"] > 300 * 1024
+
+
+def test_who_reads_from_a_late_replica_in_turn_sees_time_go_back(run):
+    rows = run("monotonic").rows
+    assert rows["r3 lags, in turn"]["not_monotonic"] >= 40
+    assert rows["r3 lags, in turn"]["most_behind"] >= 2
+
+
+def test_the_late_one_alone_never_goes_back(run):
+    row = run("monotonic").rows["r3 lags, r3 only"]
+    assert row["not_monotonic"] == 0 and row["not_own"] >= 40
+
+
+def test_a_token_that_remembers_makes_both_hold(run):
+    row = run("monotonic").rows["r3 lags, token"]
+    assert (row["not_monotonic"], row["not_own"], row["failed"]) == (0, 0, 0)
+    assert row["elsewhere"] >= 40

@@ -374,3 +374,74 @@ def test_a_unix_socket_will_do(tmp_path):
         wait_until(lambda: os.path.exists(path), "the socket is there")
         for probe in PROBES:
             assert sunder(*words_of(probe, f"unix:{path}")).returncode == 0
+
+
+# A session: what it reads of what it wrote.
+
+def session(write, read, *words, expect=0):
+    done = sunder("probe", "session", "--write", write, "--read", read, "--ops", "20",
+                  "--rate", "1000", "--pause", "0", "-o", "json", *words)
+    assert done.returncode == expect, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_session_with_one_server_sees_its_own_writes_and_leaves_no_key(one):
+    found = session(one.at, f"{one.at},{one.at}", "--assert", "not_own==0")
+    assert (found["writes"], found["acknowledged"], found["reads"]) == (20, 20, 40)
+    assert (found["not_own"], found["not_monotonic"], found["elsewhere"]) == (0, 0, 0)
+    assert found["errors"] == {}
+    assert not [k for k in one.keys() if k.startswith("session:")]
+
+
+class Always:
+    """Answers every GET with the same."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __call__(self, s):
+        file = s.makefile("rb")
+        while line := file.readline():
+            if line.strip() == b"GET":
+                s.sendall(b"$%d\r\n%s\r\n" % (len(self.value), self.value))
+
+
+def test_a_server_that_stands_still_is_behind_and_takes_time_back(one):
+    with Scripted(Always(b"0")) as still:
+        alone = session(one.at, still.at)
+        turns = session(one.at, f"{one.at},{still.at}")
+    assert (alone["not_own"], alone["not_monotonic"]) == (20, 0)
+    assert alone["most_behind"] == 20
+    assert (turns["not_own"], turns["not_monotonic"]) == (20, 20)
+
+
+def test_with_a_token_an_old_answer_is_no_answer(one):
+    with Scripted(Always(b"0")) as still:
+        other = session(one.at, f"{one.at},{still.at}", "--token")
+        master = session(one.at, still.at, "--token")
+    for found in (other, master):
+        assert (found["not_own"], found["not_monotonic"], found["failed"]) == (0, 0, 0)
+        assert found["elsewhere"] == 20
+
+
+def test_with_a_token_a_server_that_refuses_is_passed_over(one):
+    with Scripted(Loading(3600)) as fake:
+        plain = session(one.at, fake.at)
+        token = session(one.at, fake.at, "--token")
+    assert plain["failed"] == 20 and plain["errors"] == {"LOADING": 20}
+    assert token["failed"] == 0 and token["elsewhere"] == 20
+
+
+@pytest.mark.parametrize("words, said", [
+    (["--ops", "0"], "--ops"), (["--rate", "0"], "--rate"),
+    (["--timeout", "0"], "--timeout"), (["--read", ",".join("abcdefghi")], "more than 8"),
+    (["--assert", "elephants==0"], "-o json"),
+])
+def test_wrong_words_for_a_session_end_it_before_it_starts(one, words, said):
+    done = sunder("probe", "session", "--write", one.at, "--read", one.at, *words)
+    assert (done.returncode, done.stdout) == (2, "") and said in done.stderr
+
+
+def test_a_session_needs_a_place_to_read(one):
+    done = sunder("probe", "session", "--write", one.at, env={"URL_R": ""})
+    assert done.returncode == 2 and "URL_R" in done.stderr
