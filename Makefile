@@ -94,7 +94,7 @@ test:                               ## install what is missing, run all tests; T
 	$Q$(MAKE) --no-print-directory check
 
 check: all $(UNIT) $(FUZZERS)
-	$Q$(RUN) unit fuzz wire redis compat
+	$Q$(RUN) unit fuzz wire redis compat k8s
 
 unit: $(UNIT)                       ## unit tests only
 	$Q$(RUN) unit
@@ -105,6 +105,8 @@ redis: all                          ## real redis-server processes only
 compat: all                         ## clients from npm and Debian; installs them first
 	$Q-tools/install-deps compat node
 	$Q$(RUN) compat
+k8s: all                            ## the manifests only: needs kubectl and npm
+	$Q$(RUN) k8s
 fuzz-replay: $(FUZZERS)             ## replay every input the fuzzers ever kept
 	$Q$(RUN) fuzz
 
@@ -169,7 +171,7 @@ help:                               ## this list
 	@awk -F':.*## ' '/^[a-z_.-]+:.*## / { printf "  %-22s %s\n", $$1, $$2 }' Makefile
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
-.PHONY: all demo test check unit wire redis compat fuzz-replay asan fuzz fuzzers bench format \
+.PHONY: all demo test check unit wire redis compat k8s fuzz-replay asan fuzz fuzzers bench format \
         format-check tidy hdr-check layers sizes docs-check readme lint install uninstall clean \
         help FORCE
 .SECONDARY:

@@ -1,9 +1,10 @@
 /* http.h -- the control of a running proxy over HTTP, JSON in and out.
  *
  * Routes, parameters and functions are those of control.h; beside them /healthz, /livez,
- * /readyz and /metrics. Bound to loopback unless asked otherwise, and then only with a token. A
- * Host header that is neither an address nor localhost is refused: a page that a browser
- * loaded from elsewhere must not reach the API by a name of its own (DNS rebinding).
+ * /readyz and /metrics. Bound to loopback unless asked otherwise, and then only with a
+ * token. A Host header that is neither an address nor localhost is refused: a page that a
+ * browser loaded from elsewhere must not reach the API by a name of its own (DNS
+ * rebinding).
  */
 #ifndef HTTP_H
 #define HTTP_H

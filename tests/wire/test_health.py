@@ -82,7 +82,7 @@ def test_after_sigterm_it_takes_nobody_new_and_goes_on_for_who_is_there(sunder, 
 
 
 @pytest.mark.alone
-def test_sessions_that_do_not_end_are_ended_when_the_drain_timeout_is_over(sunder, upstream):
+def test_sessions_that_do_not_end_are_ended_after_the_drain_timeout(sunder, upstream):
     proxy = sunder(upstream().serve(echo), (), "--drain-timeout", "700ms", *HEALTH)
     dialer = proxy.dial()
     dialer.send(b"x")
