@@ -158,6 +158,9 @@ lint:                               ## all checks of form
 	$Qtools/install-deps build lint
 	$Q$(MAKE) -k --no-print-directory format-check hdr-check layers sizes docs-check tidy
 
+image:                              ## the container image: docker, podman or buildah
+	$Qk8s/image $(VERSION) $(IMAGES)
+
 install: all                        ## to $(DESTDIR)$(PREFIX), default /usr/local
 	install -D -m 755 $B/sunder $(DESTDIR)$(PREFIX)/bin/sunder
 uninstall:                          ## remove what install put there
@@ -172,7 +175,7 @@ help:                               ## this list
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
 .PHONY: all demo test check unit wire redis compat k8s fuzz-replay asan fuzz fuzzers bench format \
-        format-check tidy hdr-check layers sizes docs-check readme lint install uninstall clean \
+        format-check tidy hdr-check layers sizes docs-check readme lint image install uninstall clean \
         help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
