@@ -35,6 +35,12 @@ void         plan_unref(struct plan **p); /* sets *p to NULL; NULL is fine */
 int plan_with(const struct plan *old, struct rule *r, nsec now, struct plan **out,
               struct err *e) MUST_CHECK;
 
+/* A new plan of these rules, in this order, whose references move into it on success. One
+ * that old has too, word for word, is that of old: it goes on with its counts, its state
+ * and the rest of its life. Errors as of plan_with; *bad, unless NULL, says of which. */
+int plan_set(const struct plan *old, struct rule **rules, size_t n, nsec now,
+             struct plan **out, size_t *bad, struct err *e) MUST_CHECK;
+
 /* A new plan without the rules whose name matches the glob; -ENOENT when none does. */
 int plan_without(const struct plan *old, const char *glob, struct plan **out,
                  struct err *e) MUST_CHECK;

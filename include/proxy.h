@@ -36,9 +36,14 @@ int proxy_rule_del(struct proxy *p, const char *glob, struct err *e) MUST_CHECK;
 
 /* Take the rules of these names out, as far as they are there, and put one in, or none
  * (NULL): in one step. The new one may have the name of one that goes. */
-int                proxy_rule_swap(struct proxy *p, const char *const *names, size_t n,
-                                   const char *sentence, struct err *e) MUST_CHECK;
-void               proxy_rule_clear(struct proxy *p);
+int  proxy_rule_swap(struct proxy *p, const char *const *names, size_t n,
+                     const char *sentence, struct err *e) MUST_CHECK;
+void proxy_rule_clear(struct proxy *p);
+
+/* Let the plan be these and no others. A rule that is there word for word stays as it is,
+ * with its counts and what it holds; the rest changes at once or not at all. */
+int proxy_rules_set(struct proxy *p, const char *const *sentences, size_t n,
+                    struct err *e) MUST_CHECK;
 const struct plan *proxy_plan(const struct proxy *p);
 
 /* Partitions: rules too. A shape without a name gets one; *name, of RULE_NAME_MAX bytes,

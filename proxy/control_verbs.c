@@ -8,6 +8,8 @@
 #include "describe.h"
 #include "value.h"
 
+#define RULES_SET 1024 /* of one RULE SET */
+
 static const char *text_of(const json_t *args, const char *name)
 {
     return json_string_value(json_object_get(args, name));
@@ -124,6 +126,31 @@ static int run_rule_del(struct proxy *p, const json_t *args, json_t **out, struc
     return err;
 }
 
+/* One sentence a line. */
+static int run_rule_set(struct proxy *p, const json_t *args, json_t **out, struct err *e)
+{
+    char *text = strdup(text_of(args, "rules")), *save = NULL;
+    const char *line[RULES_SET];
+    size_t n = 0;
+    int err = text ? 0 : err_set(e, -ENOMEM, "out of memory");
+
+    for (char *l = text ? strtok_r(text, "\r\n", &save) : NULL; l && err == 0;
+         l = strtok_r(NULL, "\r\n", &save)) {
+        if (l[strspn(l, " \t")] == '\0')
+            continue;
+        if (n == RULES_SET)
+            err = err_set(e, -E2BIG, "more than %d rules", RULES_SET);
+        else
+            line[n++] = l;
+    }
+    if (err == 0)
+        err = proxy_rules_set(p, line, n, e);
+    if (err == 0)
+        *out = describe_rules(p);
+    free(text);
+    return err;
+}
+
 static int run_rule_clear(struct proxy *p, const json_t *args, json_t **out,
                           struct err *e)
 {
@@ -228,6 +255,8 @@ const struct control_verb control_verbs[] = {
     {"RULE ADD", "rule...", "POST /rules", "put a rule in force", run_rule_add},
     {"RULE DEL", "name", "DELETE /rules/{name}", "take rules out, by name or glob",
      run_rule_del},
+    {"RULE SET", "rules...", "PUT /plan", "let these be all, a sentence on each line",
+     run_rule_set},
     {"RULE CLEAR", "", "DELETE /rules", "take all rules out", run_rule_clear},
     {"CUT", "a b " HOW, "POST /cut", "cut two parties off from one another", run_cut},
     {"ISOLATE", "who " HOW, "POST /isolate", "cut one off from everybody", run_isolate},

@@ -99,29 +99,117 @@ static int refuse_slot(struct err *e)
     return -ENOSPC;
 }
 
-int plan_with(const struct plan *old, struct rule *r, nsec now, struct plan **out,
-              struct err *e)
+/* Make it the last of p, as new; its reference moves. */
+static int append(struct plan *p, struct rule *r, nsec now, struct err *e)
 {
-    struct plan_entry *last;
-    struct plan *p;
-    int slot = rule_needs_request(r) ? free_slot(old) : -1;
+    int slot = rule_needs_request(r) ? free_slot(p) : -1;
 
-    if (r->name[0] && taken(old, r->name))
+    if (r->name[0] && taken(p, r->name))
         return refuse_name(r, e);
     if (rule_needs_request(r) && slot < 0)
         return refuse_slot(e);
-    p = plan_new(old->serial + 1, old->n + 1);
+    if (r->name[0] == '\0')
+        name_it(p, r);
+    p->triggers |= has_trigger(r);
+    p->entry[p->n++] = (struct plan_entry){r, ++p->serial, slot, nsec_add(now, r->life)};
+    return 0;
+}
+
+int plan_with(const struct plan *old, struct rule *r, nsec now, struct plan **out,
+              struct err *e)
+{
+    struct plan *p = plan_new(old->serial, old->n + 1);
+    int err;
+
     if (p == NULL)
         return err_set(e, -ENOMEM, "out of memory");
     for (size_t i = 0; i < old->n; i++)
         keep(p, &old->entry[i]);
-    if (r->name[0] == '\0')
-        name_it(old, r);
-    last = &p->entry[p->n++];
-    p->triggers |= has_trigger(r);
-    *last = (struct plan_entry){r, p->serial, slot, nsec_add(now, r->life)};
-    *out = p;
-    return 0;
+    err = append(p, r, now, e);
+    if (err)
+        plan_unref(&p);
+    else
+        *out = p;
+    return err;
+}
+
+/* Word for word the same? A rule that was given no name may have got one. */
+static bool same_rule(const struct rule *had, const struct rule *r)
+{
+    char a[RULE_TEXT_MAX], b[RULE_TEXT_MAX];
+    const char *text = rule_print(had, a, sizeof a);
+
+    (void)rule_print(r, b, sizeof b);
+    if (r->name[0] == '\0' && strncmp(had->name, "rule-", 5) == 0)
+        text += strlen(had->name) + 2;
+    return strcmp(text, b) == 0;
+}
+
+static const struct plan_entry *same_entry(const struct plan *old, const struct plan *now,
+                                           const struct rule *r)
+{
+    for (size_t i = 0; i < old->n; i++)
+        if (same_rule(old->entry[i].rule, r) && !taken(now, old->entry[i].rule->name))
+            return &old->entry[i];
+    return NULL;
+}
+
+/* Those that stay are in the plan first, so that their slots and names are not given to
+ * others; then all are put in the order that was asked for. */
+static int fill(struct plan *p, const struct plan *old, struct rule **rules, size_t n,
+                size_t *place, nsec now, size_t *bad, struct err *e)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct plan_entry *same = same_entry(old, p, rules[i]);
+
+        place[i] = same ? p->n : SIZE_MAX;
+        if (same)
+            keep(p, same);
+    }
+    for (size_t i = 0; i < n && err == 0; i++) {
+        if (place[i] != SIZE_MAX)
+            continue;
+        place[i] = p->n;
+        if ((err = append(p, rules[i], now, e)) < 0)
+            *bad = i;
+        else
+            (void)rule_ref(rules[i]);
+    }
+    return err;
+}
+
+static void reorder(struct plan *p, const size_t *place, struct plan_entry *as)
+{
+    memcpy(as, p->entry, p->n * sizeof *as);
+    for (size_t i = 0; i < p->n; i++)
+        p->entry[i] = as[place[i]];
+}
+
+int plan_set(const struct plan *old, struct rule **rules, size_t n, nsec now,
+             struct plan **out, size_t *bad, struct err *e)
+{
+    struct plan *p = plan_new(old->serial, n + 1);
+    struct plan_entry *as = calloc(n + 1, sizeof *as);
+    size_t *place = calloc(n + 1, sizeof *place), at = 0;
+    int err = p && as && place ? fill(p, old, rules, n, place, now, &at, e) : -ENOMEM;
+
+    if (err == -ENOMEM)
+        err_set(e, err, "out of memory");
+    if (err == 0) {
+        reorder(p, place, as);
+        for (size_t i = 0; i < n; i++)
+            rule_unref(&rules[i]);
+        *out = p;
+    } else {
+        plan_unref(&p);
+        if (bad)
+            *bad = at;
+    }
+    free(as);
+    free(place);
+    return err;
 }
 
 static size_t matching(const struct plan *p, const char *glob)

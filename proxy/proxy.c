@@ -119,6 +119,50 @@ int proxy_rules_add(struct proxy *p, const char *const *sentences, size_t n,
     return 0;
 }
 
+/* The rules that the sentences say, or -- all freed again -- an error that says where. */
+static int parse_all(struct rule **rules, const char *const *sentences, size_t n,
+                     struct err *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        int err = rule_parse(sentences[i], &rules[i], e);
+
+        if (err == 0 && rules[i]->fault->wire && (err = filter_check(e)) < 0)
+            rule_unref(&rules[i]);
+        if (err == 0)
+            continue;
+        if (e)
+            err_place(e, i + 1, e->column);
+        while (i-- > 0)
+            rule_unref(&rules[i]);
+        return err;
+    }
+    return 0;
+}
+
+int proxy_rules_set(struct proxy *p, const char *const *sentences, size_t n,
+                    struct err *e)
+{
+    struct rule **rules = calloc(n + 1, sizeof *rules);
+    struct plan *plan;
+    size_t bad = 0;
+    int err = rules ? parse_all(rules, sentences, n, e)
+                    : err_set(e, -ENOMEM, "out of memory");
+
+    if (err == 0) {
+        err = plan_set(p->plan, rules, n, uv_hrtime(), &plan, &bad, e);
+        for (size_t i = 0; err && i < n; i++)
+            rule_unref(&rules[i]);
+        if (err && e)
+            err_place(e, bad + 1, e->column);
+    }
+    free(rules);
+    if (err)
+        return err;
+    log_info("rule.set", "rules=%zu", plan->n);
+    adopt(p, plan);
+    return 0;
+}
+
 int proxy_rule_add(struct proxy *p, const char *sentence, struct err *e)
 {
     return proxy_rules_add(p, &sentence, 1, e);

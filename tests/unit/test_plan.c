@@ -263,6 +263,86 @@ static void the_longest_life_does_not_wrap(void **s)
     plan_unref(&p);
 }
 
+/* Let the plan be these: -EEXIST and so on when that is refused, and *bad says which. */
+static int set(struct plan **p, const char *const *sentences, size_t n, size_t *bad)
+{
+    struct rule *rules[8];
+    struct plan *next = NULL;
+    struct err e;
+    int err;
+
+    assert_true(n <= 8);
+    for (size_t i = 0; i < n; i++)
+        rules[i] = rule_of(sentences[i]);
+    err = plan_set(*p, rules, n, SEC(9), &next, bad, &e);
+    for (size_t i = 0; err && i < n; i++)
+        rule_unref(&rules[i]);
+    if (err)
+        return err;
+    plan_unref(p);
+    *p = next;
+    return 0;
+}
+
+static void what_is_set_again_word_for_word_is_the_same_rule(void **state)
+{
+    static const char *const next[] = {"new: on * -> * do hang",
+                                       "b: on * -> * do latency 2ms",
+                                       "on * -> * do latency 1ms"};
+    struct plan *p = plan_empty();
+    struct plan_entry one, two;
+
+    (void)state;
+    add(&p, "on * -> * do latency 1ms");
+    add(&p, "b: on * -> * do latency 2ms for 60s");
+    add(&p, "b2: on * -> * do latency 2ms");
+    take_out(&p, "b2");
+    one = p->entry[0];
+    two = p->entry[1];
+    assert_int_equal(set(&p, next, 3, NULL), 0);
+    assert_string_equal(names(p), "new b rule-1");
+    assert_ptr_equal(p->entry[2].rule, one.rule);
+    assert_int_equal(p->entry[2].serial, one.serial);
+    assert_ptr_not_equal(p->entry[1].rule, two.rule); /* it lives longer now */
+    assert_int_equal(p->entry[0].serial, 4);
+    assert_int_equal(p->entry[1].serial, 5);
+    plan_unref(&p);
+}
+
+static void a_rule_that_is_set_again_keeps_its_slot_and_others_get_none_that_is_taken(
+    void **state)
+{
+    static const char *const next[] = {"x: on * -> * when command=SET do lose-reply",
+                                       "b: on * -> * when command=GET do lose-reply"};
+    struct plan *p = plan_empty();
+
+    (void)state;
+    add(&p, "a: on * -> * when command=DEL do lose-reply");
+    add(&p, "b: on * -> * when command=GET do lose-reply");
+    assert_int_equal(p->entry[1].slot, 1);
+    assert_int_equal(set(&p, next, 2, NULL), 0);
+    assert_int_equal(p->entry[0].slot, 0);
+    assert_int_equal(p->entry[1].slot, 1);
+    plan_unref(&p);
+}
+
+static void a_set_that_is_refused_changes_nothing_and_says_which_rule_it_was(void **state)
+{
+    static const char *const next[] = {"a: on * -> * do hang", "b: on * -> * do hang",
+                                       "b: on * -> * do refuse"};
+    struct plan *p = plan_empty();
+    size_t bad = 9;
+
+    (void)state;
+    add(&p, "a: on * -> * do hang");
+    assert_int_equal(set(&p, next, 3, &bad), -EEXIST);
+    assert_int_equal(bad, 2);
+    assert_string_equal(names(p), "a");
+    assert_int_equal(set(&p, NULL, 0, NULL), 0);
+    assert_int_equal(p->n, 0);
+    plan_unref(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +357,11 @@ int main(void)
         cmocka_unit_test(a_glob_takes_out_all_that_match),
         cmocka_unit_test(a_glob_that_matches_none_says_what_there_is),
         cmocka_unit_test(a_rule_ends_when_its_time_is_over_and_not_before),
+        cmocka_unit_test(what_is_set_again_word_for_word_is_the_same_rule),
+        cmocka_unit_test(
+            a_rule_that_is_set_again_keeps_its_slot_and_others_get_none_that_is_taken),
+        cmocka_unit_test(
+            a_set_that_is_refused_changes_nothing_and_says_which_rule_it_was),
         cmocka_unit_test(the_longest_life_does_not_wrap),
     };
 
