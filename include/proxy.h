@@ -24,8 +24,7 @@ int proxy_open(uv_loop_t *loop, const struct config *c, struct proxy **out,
  * proxy is freed after it. A second call with a shorter drain shortens the wait. */
 void proxy_close(struct proxy *p, nsec drain, void (*done)(void *arg), void *arg);
 
-/* Does it take new sessions? From proxy_open to proxy_close, whatever upstreams do. */
-bool proxy_accepts(const struct proxy *p);
+bool proxy_accepts(const struct proxy *p); /* from proxy_open to proxy_close */
 
 /* Change the plan. In force for the next frame of every session when they return. Of
  * several sentences all come into force at once or none; e->line says which was wrong. */
@@ -40,8 +39,7 @@ int  proxy_rule_swap(struct proxy *p, const char *const *names, size_t n,
                      const char *sentence, struct err *e) MUST_CHECK;
 void proxy_rule_clear(struct proxy *p);
 
-/* Let the plan be these and no others. A rule that is there word for word stays as it is,
- * with its counts and what it holds; the rest changes at once or not at all. */
+/* Let these be all. What is there word for word stays, with its counts and its state. */
 int proxy_rules_set(struct proxy *p, const char *const *sentences, size_t n,
                     struct err *e) MUST_CHECK;
 const struct plan *proxy_plan(const struct proxy *p);

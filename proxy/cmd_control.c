@@ -3,6 +3,7 @@
  *
  * Nothing here knows a verb by name: what the table gains, the command line has.
  */
+#include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
@@ -10,32 +11,27 @@
 #include <string.h>
 #include <strings.h>
 
+#include "answer.h"
 #include "cli.h"
 #include "commands.h"
 #include "control.h"
+#include "fan.h"
 #include "http.h"
+#include "merge.h"
 #include "table.h"
-
-#define ANSWER_MAX ((size_t)64 << 20)
-#define TOKEN_MAX  256
 
 struct flags {
     const char *api, *token_file, *output;
     nsec timeout;
 };
 
-/* What came back. */
-struct received {
-    char *p;
-    size_t n;
-    long status;
-};
-
 static struct flags flags;
 
 static const struct opt opts[] = {
-    {"api", 0, OPT_TEXT, &flags.api, "ADDR", "of the proxy (SUNDER_API, 127.0.0.1:8474)"},
-    {"api-token-file", 0, OPT_TEXT, &flags.token_file, "FILE", "the token it asks for"},
+    {"api", 0, OPT_TEXT, &flags.api, "ADDR,...",
+     "of the proxy, or of several (SUNDER_API, 127.0.0.1:8474)"},
+    {"api-token-file", 0, OPT_TEXT, &flags.token_file, "FILE",
+     "the token it asks for (SUNDER_API_TOKEN_FILE)"},
     {"timeout", 0, OPT_TIME, &flags.timeout, "TIME", "how long to wait for it"},
     {"output", 'o', OPT_TEXT, &flags.output, "FORMAT", "text or json"},
     {0},
@@ -47,7 +43,8 @@ static struct usage usage = {
     "[options] [WORD]...",
     "Ask something of a running proxy. Words are those of its console: see "
     "docs/console.md. Options of a verb are written --how reset, --for 5s, --one-way, "
-    "--name NAME.",
+    "--name NAME. With several addresses, or a name that stands for several, all are "
+    "asked and give one answer; a change is made on all of them or on none.",
     "sunder cut r1 r2 --how hang --for 5s",
     opts,
 };
@@ -97,134 +94,160 @@ bool control_knows(const char *word)
     return false;
 }
 
-/* ---- HTTP ---- */
+/* ---- the request ---- */
 
-static size_t on_data(char *p, size_t size, size_t n, void *arg)
+/* Parameters of a GET go into the query. */
+static void put_query(const json_t *args, struct answer *to)
 {
-    struct received *r = arg;
-    char *grown = r->n + n > ANSWER_MAX ? NULL : realloc(r->p, r->n + n + 1);
+    const char *key, *text;
+    json_t *value;
+    char *escaped;
+    char mark = '?';
 
-    (void)size;
-    if (grown == NULL)
-        return 0;
-    memcpy(grown + r->n, p, n);
-    r->p = grown;
-    r->n += n;
-    r->p[r->n] = '\0';
-    return n;
+    json_object_foreach((json_t *)(uintptr_t)args, key, value)
+    {
+        text = json_string_value(value);
+        escaped = curl_easy_escape(NULL, text ? text : "", 0);
+        answer_text(to, "%c%s%s%s", mark, key, text ? "=" : "",
+                    text && escaped ? escaped : "");
+        curl_free(escaped);
+        mark = '&';
+    }
 }
 
 /* The route with its {name} filled in from args, which loses it. */
-static void url_of(const struct control_verb *v, json_t *args, char *buf, size_t size)
+static void put_path(const struct control_verb *v, json_t *args, struct answer *to)
 {
     const char *path = strchr(v->route, ' ') + 1, *brace = strchr(path, '{');
     char name[32];
     char *escaped;
 
-    if (brace == NULL) {
-        snprintf(buf, size, "http://%s%s", flags.api, path);
-        return;
+    answer_text(to, "%.*s", (int)strcspn(path, "{"), path);
+    if (brace) {
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(brace + 1, "}"), brace + 1);
+        escaped = curl_easy_escape(NULL, json_string_value(json_object_get(args, name)),
+                                   0);
+        answer_text(to, "%s", escaped ? escaped : "");
+        curl_free(escaped);
+        json_object_del(args, name);
     }
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(brace + 1, "}"), brace + 1);
-    escaped = curl_easy_escape(NULL, json_string_value(json_object_get(args, name)), 0);
-    snprintf(buf, size, "http://%s%.*s%s", flags.api, (int)(brace - path), path,
-             escaped ? escaped : "");
-    curl_free(escaped);
-    json_object_del(args, name);
+    if (strncmp(v->route, "GET ", 4) == 0)
+        put_query(args, to);
+    answer_text(to, "%c", '\0');
 }
 
-static int read_token(char *header, size_t size, struct err *e)
+/* Verbs whose change can be taken back where another proxy did not follow. */
+static bool is_undone(const struct control_verb *v)
 {
-    char token[TOKEN_MAX] = "";
-    FILE *f = fopen(flags.token_file, "re");
+    static const char *const paths[] = {"/rules",   "/plan",   "/cut",
+                                        "/isolate", "/split",  "/ring",
+                                        "/heal",    "/bridge", NULL};
+    const char *path = strchr(v->route, ' ') + 1;
 
-    if (f == NULL)
-        return err_set(e, -errno, "cannot read '%.200s': %s", flags.token_file,
-                       strerror(errno));
-    (void)!fgets(token, sizeof token, f);
-    fclose(f);
-    token[strcspn(token, "\r\n")] = '\0';
-    snprintf(header, size, "Authorization: Bearer %s", token);
-    return 0;
-}
-
-static int perform(CURL *curl, const char *url, struct received *r, struct err *e)
-{
-    char why[CURL_ERROR_SIZE] = "";
-    CURLcode code;
-
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(flags.timeout / MSEC(1)));
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, r);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
-    code = curl_easy_perform(curl);
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &r->status);
-    if (code == CURLE_OK)
-        return 0;
-    err_set(e, -EIO, "cannot reach a proxy at %s: %s", flags.api,
-            why[0] ? why : curl_easy_strerror(code));
-    err_hint(e, "is `sunder proxy` running? --api ADDR says where");
-    return -EIO;
-}
-
-static int send_verb(const struct control_verb *v, json_t *args, struct received *r,
-                     struct err *e)
-{
-    CURL *curl = curl_easy_init();
-    struct curl_slist *headers = curl_slist_append(NULL,
-                                                   "Content-Type: application/json");
-    char url[2048], method[16], auth[TOKEN_MAX + 32];
-    char *body;
-    int err = flags.token_file ? read_token(auth, sizeof auth, e) : 0;
-
-    url_of(v, args, url, sizeof url);
-    body = json_dumps(args, JSON_COMPACT);
-    snprintf(method, sizeof method, "%.*s", (int)strcspn(v->route, " "), v->route);
-    if (err == 0 && flags.token_file)
-        headers = curl_slist_append(headers, auth);
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    if (strcmp(method, "GET") != 0)
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-    if (err == 0)
-        err = perform(curl, url, r, e);
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
-    free(body);
-    return err;
+    for (const char *const *p = paths; *p; p++)
+        if (strncmp(path, *p, strlen(*p)) == 0)
+            return true;
+    return false;
 }
 
 /* ---- the answer ---- */
 
-static int say(const struct received *r)
+static void print_answer(const json_t *v)
 {
-    json_t *v = r->n ? json_loadb(r->p, r->n, JSON_DECODE_ANY, NULL) : NULL;
-    const char *error = json_string_value(json_object_get(v, "error"));
-    const char *hint = json_string_value(json_object_get(v, "hint"));
-    int status = STATUS_MET;
-
-    if (r->status >= 400 || (r->n && v == NULL)) {
-        fprintf(stderr, "sunder: %s\n", error ? error : "the answer makes no sense");
-        if (hint)
-            fprintf(stderr, "hint: %s\n", hint);
-        status = r->status >= 500 ? STATUS_ENVIRONMENT : STATUS_USAGE;
-    } else if (strcmp(flags.output, "json") == 0) {
+    if (strcmp(flags.output, "json") == 0) {
         if (v)
             json_dumpf(v, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
         puts(v ? "" : "null");
     } else if (v) {
         table_print(stdout, v);
     }
-    json_decref(v);
+}
+
+/* All that answered, as one. */
+static void print_all(const struct fan *f)
+{
+    json_t *answer[FAN_MAX], *all;
+    const char *at[FAN_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < f->n; i++)
+        if (f->peer[i].trouble.code == 0) {
+            answer[n] = f->peer[i].answer;
+            at[n++] = f->peer[i].at;
+        }
+    if (n == 0)
+        return;
+    all = f->n == 1 ? json_incref(answer[0]) : merge_answers(answer, at, n);
+    print_answer(all);
+    json_decref(all);
+}
+
+/* A look at several shows what those say that answer, and who does not. */
+static int say(const struct fan *f)
+{
+    int status = STATUS_MET;
+
+    print_all(f);
+    for (size_t i = 0; i < f->n; i++) {
+        const struct err *e = &f->peer[i].trouble;
+
+        if (e->code == 0)
+            continue;
+        status = e->code == -EIO ? STATUS_ENVIRONMENT : STATUS_USAGE;
+        fprintf(stderr, "sunder: %s\n", e->text);
+        if (e->hint[0] && f->n == 1)
+            fprintf(stderr, "hint: %s\n", e->hint);
+    }
+    return status;
+}
+
+/* Ask, and say what came of it. */
+static int ask_all(struct fan *f, const struct control_verb *v,
+                   const struct fan_request *q, json_t *args)
+{
+    char word[32];
+    struct err e = {0};
+    size_t n = strcspn(v->words, " ");
+
+    if (f->n == 1 || strcmp(q->method, "GET") == 0) {
+        fan_ask(f, q, NULL);
+        return say(f);
+    }
+    if (!is_undone(v))
+        return cli_usage(&usage, "this is for one proxy at a time: --api names %zu",
+                         f->n);
+    for (size_t i = 0; i <= n && i < sizeof word; i++)
+        word[i] = (char)(i < n ? tolower((unsigned char)v->words[i]) : '\0');
+    if (fan_change(f, q, word, args, &e) < 0)
+        return cli_fail(&usage, e.code == -EINVAL ? STATUS_USAGE : STATUS_ENVIRONMENT,
+                        &e);
+    return say(f);
+}
+
+static int send_verb(const struct control_verb *v, json_t *args)
+{
+    struct fan f;
+    struct answer path = {0};
+    struct err e = {0};
+    char method[16];
+    int status;
+
+    if (fan_open(&f, flags.api, flags.token_file, flags.timeout, &e) < 0)
+        return cli_fail(&usage, e.code == -EINVAL ? STATUS_USAGE : STATUS_ENVIRONMENT,
+                        &e);
+    put_path(v, args, &path);
+    snprintf(method, sizeof method, "%.*s", (int)strcspn(v->route, " "), v->route);
+    if (path.failed)
+        status = cli_usage(&usage, "out of memory");
+    else
+        status = ask_all(&f, v, &(struct fan_request){method, path.p, args}, args);
+    answer_release(&path);
+    fan_close(&f);
     return status;
 }
 
 static int ask(size_t n, const char *const *word)
 {
-    struct received r = {0};
     struct err e = {0};
     size_t took;
     const struct control_verb *v = control_find(n, word, &took, &e);
@@ -235,12 +258,8 @@ static int ask(size_t n, const char *const *word)
         return cli_usage(&usage, "%s is only for the console", v->words);
     if (v == NULL || control_args(v, n - took, word + took, &args, &e) < 0)
         return cli_fail(&usage, STATUS_USAGE, &e);
-    if (send_verb(v, args, &r, &e) < 0)
-        status = cli_fail(&usage, STATUS_ENVIRONMENT, &e);
-    else
-        status = say(&r);
+    status = send_verb(v, args);
     json_decref(args);
-    free(r.p);
     return status;
 }
 
@@ -255,6 +274,7 @@ int cmd_control(int argc, char **argv)
         return STATUS_ENVIRONMENT;
     usage.command = argv[0];
     flags = (struct flags){.api = standard && *standard ? standard : HTTP_STANDARD,
+                           .token_file = getenv("SUNDER_API_TOKEN_FILE"),
                            .output = "text",
                            .timeout = SEC(10)};
     n = split_words(argc, argv, word, &ours);

@@ -541,9 +541,10 @@ static int open_as(uv_loop_t *loop, const struct addr *at, const struct http *as
     tox_close(&h->tox);
     free(h->token);
     free(h);
-    return err_set(e, err, "cannot open %s on %s: %s",
-                   as->health ? "the health port" : "the API",
-                   addr_print(at, text, sizeof text), strerror(-err));
+    err_set(e, err, "cannot open the %s on %s: %s", as->health ? "health port" : "API",
+            addr_print(at, text, sizeof text), strerror(-err));
+    err_hint(e, "%s", as->health ? "" : "--api ADDR names another, --api off opens none");
+    return err;
 }
 
 int http_open(uv_loop_t *loop, const struct addr *at, const char *token, bool open_to_all,
@@ -552,7 +553,6 @@ int http_open(uv_loop_t *loop, const struct addr *at, const char *token, bool op
     struct http h = {.proxy = p, .open_to_all = open_to_all};
     struct sockaddr_storage sa;
     char text[ADDR_TEXT_MAX];
-    int err;
 
     (void)addr_sockaddr(at, &sa);
     if (!token && !open_to_all && !is_loopback((struct sockaddr *)&sa)) {
@@ -563,10 +563,7 @@ int http_open(uv_loop_t *loop, const struct addr *at, const char *token, bool op
     }
     if (token && (h.token = strdup(token)) == NULL)
         return err_set(e, -ENOMEM, "out of memory");
-    err = open_as(loop, at, &h, out, e);
-    if (err)
-        err_hint(e, "--api ADDR names another, --api off opens none");
-    return err;
+    return open_as(loop, at, &h, out, e);
 }
 
 int http_open_health(uv_loop_t *loop, const struct addr *at, struct proxy *p,
