@@ -29,7 +29,7 @@ HARDEN_LINK := -fsanitize=$(SANITIZE)
 endif
 
 # Headers of libraries are not ours to warn about.
-PKGS     := libuv hiredis yaml-0.1 jansson libmicrohttpd libcurl
+PKGS     := libuv hiredis yaml-0.1 jansson libmicrohttpd libcurl libnl-3.0 libnl-route-3.0
 PKG_OK   := $(shell pkg-config --exists $(PKGS) 2>/dev/null && command -v $(CC))
 PKG_INC  := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS) 2>/dev/null))
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
