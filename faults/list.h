@@ -30,3 +30,8 @@ FAULT(push)
 /* the wire */
 FAULT(blackhole)
 FAULT(loss)
+
+/* the host */
+FAULT(netem)
+FAULT(rate)
+FAULT(kill)

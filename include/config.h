@@ -57,9 +57,10 @@ struct config {
     uint64_t             lane_limit, total_limit, session_limit; /* bytes, bytes, count */
     enum when_down       when_down;
     nsec                 connect_timeout;
-    bool                 precise; /* spin the last 80 us before a due time */
-    char                *journal; /* path, or NULL */
-    char                *replay;  /* path of a journal to follow, or NULL */
+    bool                 precise;       /* spin the last 80 us before a due time */
+    bool                 replace_qdisc; /* host faults may remove what others put there */
+    char                *journal;       /* path, or NULL */
+    char                *replay;        /* path of a journal to follow, or NULL */
 };
 
 void config_init(struct config *c); /* the defaults above, no nodes */

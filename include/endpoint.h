@@ -16,8 +16,9 @@ union endpoint {
     uv_pipe_t   pipe;
 };
 
-/* Close the handle, with a reset if so asked; closed() is called later, once. A packet
- * filter is taken off first, or what ends the connection would be lost too. */
+/* Close the handle, with a reset if so asked, or have the kernel kill the
+ * socket before; closed() is called later, once. A packet filter is taken off first, or
+ * what ends the connection would be lost too. */
 void endpoint_close(union endpoint *e, enum close_how how, bool filtered,
                     void (*closed)(uv_handle_t *));
 
@@ -36,5 +37,11 @@ void endpoint_facts(const union endpoint *e, struct endpoint_facts *out);
 
 /* Let the packets coming in suffer w. 0 or a negative errno. */
 int endpoint_filter(union endpoint *e, const struct wire *w) MUST_CHECK;
+
+/* Which class of a device the packets going out are in; 0 = none. 0 or an errno < 0. */
+int endpoint_priority(union endpoint *e, uint32_t priority) MUST_CHECK;
+
+/* Who is at the other end. 0 or a negative errno. */
+int endpoint_peer(const union endpoint *e, struct sockaddr_storage *out) MUST_CHECK;
 
 #endif

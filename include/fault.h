@@ -12,6 +12,7 @@
 #define FAULT_H
 
 #include "clock.h"
+#include "egress.h"
 #include "err.h"
 #include "resp.h"
 #include "rng.h"
@@ -72,6 +73,7 @@ struct fault {
     bool   packets;     /* it acts on packets: no condition can be on what is in them */
     bool   answers;     /* on lane replies: on answers. What nobody asked for (a push, a
                          * message, a line of MONITOR) passes, but for reply=push */
+    bool   kills;       /* it orders CLOSE_KILL */
 
     /* All optional.
      * prepare: are the parameters sound together? 0, or -EINVAL and *e. May fill in
@@ -84,7 +86,8 @@ struct fault {
      * grain: the longest run of bytes it wants to judge at once, > 0.
      * on_bytes: for each such run of a matching frame, its orders hold for the run.
      * on_end: the source has shut the lane down. Orders: delay, close.
-     * wire: what its packets are to suffer. */
+     * wire: what its packets are to suffer on their way in to us.
+     * egress: and on their way out; add to what is there with egress_add. */
     int (*prepare)(void *conf, struct err *e);
     void (*on_open)(const void *conf, void *state, const struct unit *u,
                     struct verdict *v);
@@ -96,6 +99,7 @@ struct fault {
     void (*on_end)(const void *conf, void *state, const struct unit *u,
                    struct verdict *v);
     void (*wire)(const void *conf, struct wire *w);
+    void (*egress)(const void *conf, struct egress *x);
 };
 
 /* Every fault there is, from faults/list.h; ends with NULL. */

@@ -42,6 +42,9 @@ nsec seats_end(struct dialog *d, enum lane_id lane, nsec now, enum close_how *ho
 /* What the lane's packets are to suffer. */
 struct wire seats_wire(const struct lane *l);
 
+/* And what the kernel is to do to them when they leave us. */
+struct egress seats_egress(const struct lane *l);
+
 /* What lane replies needs to remember of a request: which of its rules it meets. */
 void seats_mark(const struct dialog *d, const struct resp *request, struct track_mark *m);
 

@@ -37,6 +37,8 @@ struct proxy {
     size_t             rerun_at;   /* its step is this one, */
     nsec               rerun_zero; /* counted from the first session; 0 = none yet */
     struct journal    *journal;    /* or NULL */
+    struct host       *host;       /* or NULL: no rule has needed it yet */
+    bool               replace_qdisc;
     struct plan       *plan;
     struct node      **node; /* in the order in which they came */
     size_t             nodes;

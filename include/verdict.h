@@ -22,7 +22,12 @@ struct bytes {     /* borrowed */
     size_t      n;
 };
 
-enum close_how { CLOSE_NO, CLOSE_FIN, CLOSE_RST }; /* the greater wins */
+enum close_how { /* the greater wins */
+                 CLOSE_NO,
+                 CLOSE_FIN,
+                 CLOSE_RST,
+                 CLOSE_KILL, /* the kernel destroys the sockets; from on_open only */
+};
 
 /* The orders for one unit. They start as "let it pass"; the faults of a plan add to
  * them, in the plan's order, through the functions below. Bytes that an order names

@@ -21,7 +21,7 @@ struct flags {
     struct texts listen, upstream, rule;
     uint64_t seed, lane, total, sessions;
     nsec connect, drain;
-    bool check, precise, proxy_metrics, runtime_metrics;
+    bool check, precise, replace_qdisc, proxy_metrics, runtime_metrics;
 };
 
 struct run {
@@ -52,6 +52,8 @@ static const struct opt opts[] = {
      "and make those of this journal again, on the same frames"},
     {"precise", 0, OPT_FLAG, &flags.precise, NULL,
      "delays exact to 10 us, at the cost of CPU"},
+    {"replace-qdisc", 0, OPT_FLAG, &flags.replace_qdisc, NULL,
+     "let host faults remove a qdisc that somebody put on a device"},
     {"when-down", 0, OPT_TEXT, &flags.when_down, "reset|refuse",
      "while the upstream refuses: reset dialers, or do not listen"},
     {"connect-timeout", 0, OPT_TIME, &flags.connect, "TIME",
@@ -118,8 +120,8 @@ static int apply_limits(struct config *c, struct err *e)
         c->session_limit = flags.sessions;
     if (flags.connect != UNSET)
         c->connect_timeout = flags.connect;
-    if (flags.precise)
-        c->precise = true;
+    c->precise |= flags.precise;
+    c->replace_qdisc |= flags.replace_qdisc;
     if (flags.when_down && strcmp(flags.when_down, "refuse") == 0)
         c->when_down = WHEN_DOWN_REFUSE;
     else if (flags.when_down && strcmp(flags.when_down, "reset") != 0)

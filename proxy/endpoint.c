@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "filter.h"
+#include "host.h"
 
 static int descriptor(const union endpoint *e)
 {
@@ -27,7 +28,9 @@ void endpoint_close(union endpoint *e, enum close_how how, bool filtered,
 
     if (filtered && fd >= 0)
         (void)!filter_set(fd, &(struct wire){0});
-    if (how == CLOSE_RST && fd >= 0)
+    if (how == CLOSE_KILL && fd >= 0)
+        (void)!host_kill(fd);
+    if (how >= CLOSE_RST && fd >= 0)
         (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now_and_hard, sizeof now_and_hard);
     uv_close(&e->handle, closed);
 }
@@ -70,4 +73,23 @@ int endpoint_filter(union endpoint *e, const struct wire *w)
     int fd = descriptor(e);
 
     return fd < 0 ? -EBADF : filter_set(fd, w);
+}
+
+int endpoint_priority(union endpoint *e, uint32_t priority)
+{
+    int fd = descriptor(e), value = (int)priority;
+
+    if (fd < 0)
+        return -EBADF;
+    return setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+int endpoint_peer(const union endpoint *e, struct sockaddr_storage *out)
+{
+    socklen_t n = sizeof *out;
+    int fd = descriptor(e);
+
+    if (fd < 0)
+        return -EBADF;
+    return getpeername(fd, (struct sockaddr *)out, &n) < 0 ? -errno : 0;
 }

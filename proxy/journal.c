@@ -174,7 +174,10 @@ static void put_orders(struct journal *j, const struct verdict *v)
         v->stick ? " stick=1" : "", v->twice ? " twice=1" : "",
         v->freeze ? " freeze=1" : "");
     if (v->close)
-        put(j, " close=%s", v->close == CLOSE_RST ? "rst" : "fin");
+        put(j, " close=%s",
+            v->close == CLOSE_KILL  ? "kill"
+            : v->close == CLOSE_RST ? "rst"
+                                    : "fin");
 }
 
 static void put_about(struct journal *j, const struct rule *r, const struct dialog *d,

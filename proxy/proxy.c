@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "filter.h"
+#include "host_rules.h"
 #include "log.h"
 #include "shell.h"
 
@@ -46,10 +47,12 @@ static void replan_sessions(struct proxy *p)
 {
     nsec now = uv_hrtime();
 
+    hosts_begin(p);
     for (struct session *s = p->sessions, *next; s; s = next) {
         next = session_next(s);
         session_replan(s, now);
     }
+    hosts_end(p);
 }
 
 /* Takes over the reference to `plan`. */
@@ -67,15 +70,16 @@ static void adopt(struct proxy *p, struct plan *plan)
 }
 
 /* A plan with one rule more. */
-static int plan_and(const struct plan *old, struct rule *r, struct plan **out,
-                    struct err *e)
+static int plan_and(struct proxy *p, const struct plan *old, struct rule *r,
+                    struct plan **out, struct err *e)
 {
-    int err = r->fault->wire ? filter_check(e) : 0;
+    int err = r->fault->wire ? filter_check(e) : hosts_check(p, r, e);
 
     return err ? err : plan_with(old, r, uv_hrtime(), out, e);
 }
 
-static int plan_and_sentence(struct plan **plan, const char *sentence, struct err *e)
+static int plan_and_sentence(struct proxy *p, struct plan **plan, const char *sentence,
+                             struct err *e)
 {
     struct plan *more;
     struct rule *r;
@@ -83,7 +87,7 @@ static int plan_and_sentence(struct plan **plan, const char *sentence, struct er
 
     if (err)
         return err;
-    err = plan_and(*plan, r, &more, e);
+    err = plan_and(p, *plan, r, &more, e);
     if (err) {
         rule_unref(&r);
         return err;
@@ -100,7 +104,7 @@ int proxy_rules_add(struct proxy *p, const char *const *sentences, size_t n,
     size_t had = plan->n;
 
     for (size_t i = 0; i < n; i++) {
-        int err = plan_and_sentence(&plan, sentences[i], e);
+        int err = plan_and_sentence(p, &plan, sentences[i], e);
 
         if (err) {
             if (n > 1 && e)
@@ -196,7 +200,7 @@ int proxy_rule_swap(struct proxy *p, const char *const *names, size_t n,
         }
     }
     if (err == 0 && sentence)
-        err = plan_and_sentence(&plan, sentence, e);
+        err = plan_and_sentence(p, &plan, sentence, e);
     if (err)
         plan_unref(&plan);
     else
@@ -358,6 +362,7 @@ void proxy_close(struct proxy *p, nsec drain, void (*done)(void *arg), void *arg
     if (p->closing)
         return;
     p->closing = true;
+    hosts_undo(p);
     wake_set(&p->wake, &p->expiry, NSEC_NEVER);
     wake_set(&p->wake, &p->rerun, NSEC_NEVER);
     for (size_t i = 0; i < p->nodes; i++)
@@ -396,7 +401,7 @@ static int setup(struct proxy *p, const struct config *c, struct err *e)
         struct rule *r = rule_ref(c->rules[i]);
         struct plan *plan;
 
-        err = plan_and(p->plan, r, &plan, e);
+        err = plan_and(p, p->plan, r, &plan, e);
         if (err)
             rule_unref(&r);
         else
@@ -421,6 +426,7 @@ int proxy_open(uv_loop_t *loop, const struct config *c, struct proxy **out, stru
     p->core.pool.limit = c->total_limit;
     p->connect_timeout = c->connect_timeout;
     p->when_down = c->when_down;
+    p->replace_qdisc = c->replace_qdisc;
     p->expiry.call = on_expiry;
     p->feed.call = on_feed;
     p->drain.call = on_drained;
@@ -429,6 +435,7 @@ int proxy_open(uv_loop_t *loop, const struct config *c, struct proxy **out, stru
         return err_set(e, err, "cannot start: %s", strerror(-err));
     }
     p->session_limit = raise_descriptors(c->session_limit);
+    hosts_clean();
     if ((err = setup(p, c, e)) < 0 || (err = nodes_listen(p, c, e)) < 0) {
         proxy_close(p, 0, NULL, NULL);
         return err;

@@ -212,7 +212,7 @@ static int word(const struct line *l, const char *key, const char *const *words,
 
 static int read_orders(const struct line *l, struct verdict *v)
 {
-    static const char *const closes[] = {"no", "fin", "rst", NULL};
+    static const char *const closes[] = {"no", "fin", "rst", "kill", NULL};
     uint64_t cut, slice, before, instead;
     unsigned close = 0;
     int err;

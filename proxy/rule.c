@@ -269,8 +269,8 @@ static int check_whole(struct sentence *s, const struct rule *r)
 {
     const struct fault *f = r->fault;
 
-    if (f->packets &&
-        (needs_frames(r) || r->chance < 1 || r->share < 1 || r->role != ROLE_ANY)) {
+    if (f->packets && (needs_frames(r) || r->chance < 1 || r->share < 1 ||
+                       (r->role != ROLE_ANY && !f->egress))) {
         err_set(s->e, -EINVAL, "%s acts on packets, not on what is in them", f->name);
         err_hint(s->e,
                  "leave out conditions and counts; 'for', 'after' and 'until' work");

@@ -570,6 +570,16 @@ struct wire seats_wire(const struct lane *l)
     return w;
 }
 
+struct egress seats_egress(const struct lane *l)
+{
+    struct egress x = {0};
+
+    for (unsigned i = 0; i < l->seats; i++)
+        if (l->seat[i].rule->fault->egress && rule_in_force(l->seat[i].rule))
+            l->seat[i].rule->fault->egress(l->seat[i].rule->conf, &x);
+    return x;
+}
+
 void seats_mark(const struct dialog *d, const struct resp *request, struct track_mark *m)
 {
     const struct lane *l = &d->lane[LANE_REPLIES];

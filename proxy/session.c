@@ -98,6 +98,7 @@ void session_filter(struct session *s)
             log_warn("filter", "sid=%" PRIu64 " reason=\"%s\"", s->id, strerror(-err));
         s->wired[i] = wanted;
     }
+    session_egress(s);
 }
 
 static void close_side(struct session *s, int side, enum close_how how)

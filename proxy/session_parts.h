@@ -35,8 +35,9 @@ struct session {
     struct session *starved; /* next in the proxy's list */
     unsigned open;           /* handles and dials that may still call back */
     bool connected, closing, starving, replicating;
-    bool wired[2]; /* a packet filter is on that side */
-    struct {       /* of its replication, as it was last told */
+    bool wired[2];        /* a packet filter is on that side */
+    uint32_t priority[2]; /* and the class its packets leave in; 0 = none */
+    struct {              /* of its replication, as it was last told */
         uint64_t full, partial;
         enum phase phase;
         bool lost;
@@ -49,7 +50,9 @@ void session_release(struct session *s);
 /* The world failed us in the middle of something. */
 void session_fail(struct session *s, const char *doing, int err);
 
-/* Put the packets of both sides under what the plan says of them. */
+/* Put the packets of both sides under what the plan says of them: those coming in here,
+ * those going out in host_rules.c. */
 void session_filter(struct session *s);
+void session_egress(struct session *s);
 
 #endif

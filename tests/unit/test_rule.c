@@ -230,7 +230,7 @@ static void errors_name_the_column_and_the_nearest_word(void **s)
                         "throttle slice limit hang swallow freeze close reset slow-close "
                         "slow-connect refuse error lose-reply swallow-request "
                         "duplicate-request duplicate-reply reply cut hold push blackhole "
-                        "loss",
+                        "loss netem rate kill",
                         error_of("on a -> b do  x"));
     assert_string_equal("unknown role 'clint' (column 21); hint: did you mean 'client'?",
                         error_of("on a -> b when role=clint do hang"));
