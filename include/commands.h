@@ -6,6 +6,7 @@
 
 int cmd_proxy(int argc, char **argv);   /* run the proxy */
 int cmd_faults(int argc, char **argv);  /* the catalogue */
+int cmd_clean(int argc, char **argv);   /* take what was left off the devices */
 int cmd_journal(int argc, char **argv); /* what a journal is good for */
 
 /* A verb for a running proxy: argv[0] is its first word, one that control_knows. */

@@ -24,6 +24,7 @@ static const struct command commands[] = {
     {"hello", "connect, say HELLO, read the key mystery", cmd_hello},
     {"topology", "is every link proxied, and will it stay so?", cmd_topology},
     {"faults", "the catalogue of faults and their parameters", cmd_faults},
+    {"clean", "remove what a killed proxy left on network devices", cmd_clean},
     {"journal", "do again what rules have decided before", cmd_journal},
     {0},
 };
