@@ -64,7 +64,7 @@ class Talk:
         return self.rng.choice(["MULTI", "multi"] if self.multi else COMMANDS)
 
     def bytes(self):
-        """Inline, or as arrays; at last all is as in the beginning, and the end is told."""
+        """Inline, or as arrays; at last all is as it was, and the end is told."""
         out = []
         for line in self.lines + ["DISCARD", "RESET", "CLIENT REPLY ON", "RESET"]:
             words = line.split()
