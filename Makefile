@@ -90,11 +90,11 @@ demo:                               ## install what is missing, build, run exerc
 
 test:                               ## install what is missing, run all tests; T=name picks
 	$Qtools/install-deps build test
-	$Q-tools/install-deps compat
+	$Q-tools/install-deps compat host
 	$Q$(MAKE) --no-print-directory check
 
 check: all $(UNIT) $(FUZZERS)
-	$Q$(RUN) unit fuzz wire redis compat k8s
+	$Q$(RUN) unit fuzz wire redis compat k8s host
 
 unit: $(UNIT)                       ## unit tests only
 	$Q$(RUN) unit
@@ -107,6 +107,9 @@ compat: all                         ## clients from npm and Debian; installs the
 	$Q$(RUN) compat
 k8s: all                            ## the manifests only: needs kubectl and npm
 	$Q$(RUN) k8s
+test-host: all                      ## host faults only, in a kernel of their own
+	$Q-tools/install-deps host
+	$Q$(RUN) host
 fuzz-replay: $(FUZZERS)             ## replay every input the fuzzers ever kept
 	$Q$(RUN) fuzz
 
@@ -174,8 +177,9 @@ help:                               ## this list
 	@awk -F':.*## ' '/^[a-z_.-]+:.*## / { printf "  %-22s %s\n", $$1, $$2 }' Makefile
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
-.PHONY: all demo test check unit wire redis compat k8s fuzz-replay asan fuzz fuzzers bench format \
-        format-check tidy hdr-check layers sizes docs-check readme lint image install uninstall clean \
+.PHONY: all demo test check unit wire redis compat k8s test-host fuzz-replay asan fuzz \
+        fuzzers bench format format-check tidy hdr-check layers sizes docs-check readme lint \
+        image install uninstall clean \
         help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
