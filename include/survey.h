@@ -74,7 +74,7 @@ struct listing {
     size_t            by;
     struct addr       at;
     size_t            spot;          /* what we found there */
-    char              id[SURVEY_ID]; /* as the lister has it; "" = never heard from it */
+    char              id[SURVEY_ID]; /* as the lister has it; "" = it does not know */
     char              state[96];
     unsigned          quorum; /* WATCHES_MASTER */
 };

@@ -433,6 +433,23 @@ static void begin(struct survey *s, const struct url *from, size_t n)
     }
 }
 
+static int nobody(const struct survey *s, struct err *e)
+{
+    const struct spot *first = &s->spot[0];
+    char at[ADDR_TEXT_MAX];
+
+    addr_print(&first->at, at, sizeof at);
+    if (first->state == SPOT_LOCKED)
+        err_set(e, -ENOTCONN, "%.100s does not let us in: %s", at, first->why);
+    else
+        err_set(e, -ENOTCONN, "nobody answers at %.100s: %s", at, first->why);
+    if (first->state == SPOT_LOCKED)
+        err_hint(e, "redis://user:password@host:port, or redis://:password@host:port");
+    else
+        err_hint(e, "is a sentinel running there? URL_S or an argument says where");
+    return -ENOTCONN;
+}
+
 int survey_read(struct survey *s, const struct url *from, size_t n, struct err *e)
 {
     begin(s, from, n);
@@ -447,11 +464,5 @@ int survey_read(struct survey *s, const struct url *from, size_t n, struct err *
     }
     if (s->spots == SURVEY_SPOTS)
         survey_note(s, "more than %d addresses: the rest is not looked at", SURVEY_SPOTS);
-    if (s->servers == 0) {
-        err_set(e, -ENOTCONN, "nobody answers at %.80s: %s", s->spot[0].at.host,
-                s->spot[0].why);
-        err_hint(e, "is a sentinel running there? URL_S or an argument says where");
-        return -ENOTCONN;
-    }
-    return 0;
+    return s->servers ? 0 : nobody(s, e);
 }

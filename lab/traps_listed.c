@@ -123,12 +123,21 @@ static bool is_told(const struct survey *s, const struct addr *a)
     return places_known(s->places, a) || places_real(s->places, a);
 }
 
-/* Is this where the proxy's connections come from? */
-static bool is_dialer(const struct survey *s, const struct addr *a)
+static bool is_own_port(const struct survey *s, uint16_t port)
+{
+    for (size_t i = 0; i < s->servers; i++)
+        if (!s->server[i].sentinel && s->server[i].real.port == port)
+            return true;
+    return false;
+}
+
+/* Is it made of the address where the proxy's connections come from, and the port that a
+ * replica says it listens at? */
+static bool is_ghost(const struct survey *s, const struct addr *a)
 {
     for (size_t i = 0; i < s->dialers; i++)
         if (strcmp(s->dialer[i], a->host) == 0)
-            return true;
+            return is_own_port(s, a->port);
     return false;
 }
 
@@ -179,7 +188,10 @@ static void unreachable(const struct survey *s, const struct listing *l,
     trap_mend_announce(t, NULL);
 }
 
-/* What an earlier run has left: in a file once, in a sentinel's memory until now. */
+/* What an earlier run has left: in a file once, in a sentinel's memory until now. Only
+ * for those who are told which nodes there are: to others, one that is dead looks the
+ * same. A run id proves nothing, for an old master has none when it is listed as a
+ * replica. */
 static void leftover(const struct survey *s, const struct listing *l, const char *what,
                      struct traps *out)
 {
@@ -188,10 +200,8 @@ static void leftover(const struct survey *s, const struct listing *l, const char
     struct trap *t;
 
     t = trap_add(out, TRAP_REUSED_CONF, name);
-    trap_say(t,
-             "%s lists a %s at %s that it has never heard of and that is none of "
-             "this set-up",
-             name, what, addr_print(&l->at, at, sizeof at));
+    trap_say(t, "%s lists a %s at %s, which is none of this set-up", name, what,
+             addr_print(&l->at, at, sizeof at));
     trap_mend(t, TRAPS_COMMAND, "SENTINEL RESET %s", s->service);
 }
 
@@ -202,14 +212,12 @@ static void stray_replica(const struct survey *s, const struct listing *l,
         return;
     if (l->kind == LISTS_REPLICA && strcmp(l->state, "online") == 0)
         unreachable(s, l, out);
-    else if (is_dialer(s, &l->at) && !is_listed_by_master(s, l))
+    else if (is_ghost(s, &l->at) && !is_listed_by_master(s, l))
         ghost(s, l, out);
-    else if (l->kind == WATCHES_REPLICA && l->id[0] == '\0' && !is_listed_by_master(s, l))
+    else if (l->kind == WATCHES_REPLICA && s->places->n > 0 && !is_listed_by_master(s, l))
         leftover(s, l, "replica", out);
 }
 
-/* Without being told who there is, one that is dead cannot be told from one that never
- * was. */
 static void stray_sentinel(const struct survey *s, const struct listing *l,
                            struct traps *out)
 {

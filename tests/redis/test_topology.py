@@ -24,14 +24,15 @@ HASTE = ["info-period", 200, "publish-period", 100, "ping-period", 200,
 
 class Extra(Configured):
     """One more server than the lab has, with a proxy of its own in front: at 127.0.0.1,
-    and at another port than the server's."""
+    and at another port than the server's, which is PROXY in the configuration."""
 
     def __init__(self, setup, directory, *config):
-        super().__init__(f"127.0.1.14:{setup.port}", directory, "\n".join([
-            f"port {setup.port}", "bind 127.0.1.14", "bind-source-addr 127.0.1.14",
-            "protected-mode no", *config]))
-        self.proxy = Proxy(self.real)
+        self.proxy = Proxy(f"127.0.1.14:{setup.port}")
         self.at = self.proxy.at
+        text = "\n".join(["bind 127.0.1.14", "bind-source-addr 127.0.1.14",
+                          f"port {setup.port}", "protected-mode no", *config])
+        super().__init__(f"127.0.1.14:{setup.port}", directory,
+                         text.replace("PROXY", self.at.rpartition(":")[2]))
 
     def __enter__(self):
         return self
@@ -284,12 +285,16 @@ def test_a_second_connection_for_full_syncs_leaves_a_ghost(setup):
 def test_a_dead_node_whose_proxy_accepts_is_named(setup, tmp_path):
     host, port = setup.lab.node("r1")["address"].split(":")
     with setup.extra("r4", tmp_path, f"replicaof {host} {port}",
-                     "replica-announce-ip 127.0.0.1") as extra:
-        setup.do("r4", "CONFIG", "SET", "replica-announce-port", extra.at.split(":")[1])
-        setup.reconnect("r4")
+                     "replica-announce-ip 127.0.0.1",
+                     "replica-announce-port PROXY") as extra:
+        wait_until(lambda: extra.at in
+                   str(setup.do("s1", "SENTINEL", "REPLICAS", "mymaster")), "r4 is known")
         setup.expect()
         extra.end()
         setup.expect(("dead-accepts", "r4"))
+        wait_until(lambda: "s_down" in
+                   str(setup.do("s1", "SENTINEL", "REPLICAS", "mymaster")), "it is down")
+        setup.expect_guess("dead-accepts")
 
 
 def test_a_copied_sentinel_conf_makes_two_sentinels_one(setup, tmp_path):
@@ -305,11 +310,25 @@ def test_a_copied_sentinel_conf_makes_two_sentinels_one(setup, tmp_path):
 
 def test_a_replica_that_follows_what_it_followed_before_is_named(setup, tmp_path):
     with setup.extra("r4", tmp_path, f"replicaof 127.0.2.19 {setup.port}",
-                     "replica-announce-ip 127.0.0.1") as extra:
-        setup.do("r4", "CONFIG", "SET", "replica-announce-port", extra.at.split(":")[1])
+                     "replica-announce-ip 127.0.0.1", "replica-announce-port PROXY"):
         setup.expect(("reused-conf", "r4"))
         setup.mend_traps()
         assert setup.info("r4")["master_host"] == "127.0.2.1"
+
+
+def test_passwords_are_for_those_who_want_one(setup, tmp_path):
+    """The sentinels have none, r4 has; and a wrong one is told as such."""
+    host, port = setup.lab.node("r1")["address"].split(":")
+    with setup.extra("r4", tmp_path, f"replicaof {host} {port}",
+                     "replica-announce-ip 127.0.0.1", "replica-announce-port PROXY",
+                     "requirepass secret") as r4:
+        alone = sunder("topology", "check", f"redis://{r4.at}")
+        assert alone.returncode == 3 and "does not let us in: NOAUTH" in alone.stderr
+        assert "secret" not in alone.stderr
+        run = sunder("topology", "check", *setup.places, setup.urls,
+                     env={"URL_M": f"redis://:secret@{r4.at}"})
+        assert run.returncode == 0, run.stdout
+        assert any(x.strip(" -").startswith("r4 ") for x in run.stdout.splitlines())
 
 
 def test_what_it_cannot_read_is_exit_3_and_what_makes_no_sense_2(setup):

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 import subprocess
 
@@ -37,22 +38,26 @@ def running(directory, words, port):
     config = directory / "sunder.yaml"
     config.write_text(text("proxy"))
     with contextlib.ExitStack() as stack:
+        log = stack.enter_context(open(directory / "log", "w", encoding="utf-8"))
         proxy = stack.enter_context(subprocess.Popen(
-            [SUNDER, "proxy", "--config", str(config), "--api", "off", "--console",
-             "off"], stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL))
+            [SUNDER, "proxy", "--config", str(config), "--api", "127.0.0.1:0",
+             "--console", "off"], stderr=log, stdin=subprocess.DEVNULL))
         stack.callback(proxy.terminate)
+        api = wait_until(lambda: re.search(r"ev=api address=(\S+)",
+                                           (directory / "log").read_text()),
+                         "the API listens")[1]
         nodes = {}
         for i, name in enumerate(NAMES):
             (directory / name).mkdir()
             nodes[name] = Configured(f"127.0.1.3{i}:{port}", directory / name,
                                      f"bind 127.0.1.3{i}\n" + text(name) + MORE[name[0]])
             stack.callback(nodes[name].end)
-        yield nodes, str(config)
+        yield nodes, str(config), api
 
 
-def report(config, url):
+def report(url, *told):
     """In the middle of a failover, nobody may answer."""
-    run = sunder("topology", "check", "-o", "json", "--config", config, url)
+    run = sunder("topology", "check", "-o", "json", *told, url)
     return json.loads(run.stdout) if run.returncode in (0, 1) else {}
 
 
@@ -66,10 +71,12 @@ def is_whole(found):
 def test_what_it_prints_is_a_setup_without_a_trap_also_after_a_failover(tmp_path):
     port = free_port()
     url = f"redis://127.0.2.33:{port}"
-    with running(tmp_path, places(port), port) as (nodes, config):
+    with running(tmp_path, places(port), port) as (nodes, config, api):
         for name in NAMES[3:]:
             nodes[name].do("SENTINEL", "DEBUG", "info-period", 200, "publish-period", 100)
-        wait_until(lambda: is_whole(report(config, url)), "there is no trap")
+        wait_until(lambda: is_whole(report(url, "--config", config)), "there is no trap")
+        assert report(url, "--api", api)["servers"] == \
+            report(url, "--config", config)["servers"]
         with Redis(url) as s:
             assert s.do("SENTINEL", "FAILOVER", "mymaster") == "OK"
 
@@ -78,7 +85,7 @@ def test_what_it_prints_is_a_setup_without_a_trap_also_after_a_failover(tmp_path
                 role = nodes["r1"].do("ROLE")
                 return role[0] == "slave" and role[1].startswith("127.0.2.3")
         wait_until(is_over, "r1 follows another, by the proxy")
-        wait_until(lambda: is_whole(report(config, url)), "there is no trap again")
+        wait_until(lambda: is_whole(report(url, "--api", api)), "there is no trap again")
 
 
 def config_of(*words):

@@ -195,16 +195,20 @@ static void two_masters_are_not_two_addresses_of_one(void **state)
     assert_non_null(strstr(found.trap[0].line, "10.0.0.9 6001"));
 }
 
-static void a_replica_that_died_in_this_run_is_no_leftover(void **state)
+static void who_does_not_answer_is_a_leftover_only_if_we_know_all_there_are(void **state)
 {
-    struct listing *l;
-
     (void)state;
-    l = lists(s1, WATCHES_REPLICA, "10.0.0.9:6005", "s_down,slave,disconnected");
-    snprintf(l->id, sizeof l->id, "%s", "0123456789");
+    lists(s1, WATCHES_REPLICA, "10.0.0.8:6005", "s_down,slave,disconnected");
+    lists(s1, WATCHES_SENTINEL, "10.0.0.8:7005", "s_down,sentinel,disconnected");
     assert_string_equal("", traps());
-    l->id[0] = '\0';
-    assert_string_equal("reused-conf s1", traps());
+    assert_int_equal(0,
+                     places_add(&places, false, "r1,10.0.0.9:6001,10.0.0.1:6379", NULL));
+    assert_string_equal("reused-conf s1, reused-conf s1", traps());
+    assert_int_equal(0,
+                     places_add(&places, false, "r5,10.0.0.8:6005,10.0.0.5:6379", NULL));
+    assert_int_equal(0,
+                     places_add(&places, true, "s5,10.0.0.8:7005,10.0.0.5:7005", NULL));
+    assert_string_equal("", traps());
 }
 
 static void where_the_proxy_dials_from_a_stranger_is_a_ghost(void **state)
@@ -215,6 +219,15 @@ static void where_the_proxy_dials_from_a_stranger_is_a_ghost(void **state)
     lists(s2, WATCHES_REPLICA, "10.0.0.9:6379", "s_down,slave,disconnected");
     assert_string_equal("ghost-replica 10.0.0.9:6379", traps());
     assert_string_equal("SENTINEL RESET mymaster", found.trap[0].line);
+}
+
+/* The proxy's own address, and one of its ports: a node that is dead. */
+static void a_dead_node_behind_the_proxy_is_no_ghost(void **state)
+{
+    (void)state;
+    survey_dialer(&s, "10.0.0.9");
+    lists(s1, WATCHES_REPLICA, "10.0.0.9:6005", "s_down,slave,disconnected");
+    assert_string_equal("", traps());
 }
 
 static void a_proxy_that_closes_is_told_of_only_when_its_node_is_dead(void **state)
@@ -241,6 +254,8 @@ static void more_traps_than_there_is_room_for_are_said_to_be(void **state)
     char address[32];
 
     (void)state;
+    assert_int_equal(0,
+                     places_add(&places, false, "r1,10.0.0.9:6001,10.0.0.1:6379", NULL));
     for (unsigned i = 0; i < TRAPS_MAX + 5; i++) {
         snprintf(address, sizeof address, "10.1.0.%u:6379", i % 140);
         lists(s1, WATCHES_REPLICA, address, "slave");
@@ -274,7 +289,9 @@ int main(void)
         cmocka_unit_test_setup(all_of_the_loopback_is_local_from_7_2_on, set_up),
         cmocka_unit_test_setup(a_second_channel_is_a_trap_until_it_was_mended, set_up),
         cmocka_unit_test_setup(two_masters_are_not_two_addresses_of_one, set_up),
-        cmocka_unit_test_setup(a_replica_that_died_in_this_run_is_no_leftover, set_up),
+        cmocka_unit_test_setup(
+            who_does_not_answer_is_a_leftover_only_if_we_know_all_there_are, set_up),
+        cmocka_unit_test_setup(a_dead_node_behind_the_proxy_is_no_ghost, set_up),
         cmocka_unit_test_setup(where_the_proxy_dials_from_a_stranger_is_a_ghost, set_up),
         cmocka_unit_test_setup(a_proxy_that_closes_is_told_of_only_when_its_node_is_dead,
                                set_up),
