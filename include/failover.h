@@ -40,6 +40,7 @@ struct failover_conf {
     struct failover_place place[FAILOVER_NODES];
     size_t                places;
     const char           *source;                   /* of the clients, or NULL */
+    const char           *pinned_source;            /* of the pinned ones, or NULL */
     uint64_t              writers, readers, pinned; /* pinned ones write */
     uint64_t              rate;                     /* of each, a second */
     nsec                  timeout;                  /* of each of their commands */

@@ -33,6 +33,7 @@ struct lab_options {
     bool               direct;  /* no proxy at all */
 
     struct topology_watch watch;
+    size_t                clients; /* with a name, c1, c2, ...: see topology.h */
 };
 
 /* What went wrong, and the last lines of the log of the server it happened to. */

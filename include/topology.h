@@ -7,7 +7,8 @@
  *
  * Every node, the first master included, announces the address it is known by and dials
  * from its real one: so all links are proxied, after any number of failovers, and the
- * proxy knows by the source who is dialing.
+ * proxy knows by the source who is dialing. Clients with a name, c1, c2, ..., are those
+ * that dial from 127.0.3.1, 127.0.3.2, ...
  */
 #ifndef TOPOLOGY_H
 #define TOPOLOGY_H
@@ -21,6 +22,7 @@
 
 #define TOPOLOGY_REPLICAS  9 /* at most: 127.0.1.11 is a sentinel */
 #define TOPOLOGY_SENTINELS 9
+#define TOPOLOGY_CLIENTS   9
 #define TOPOLOGY_NODES     (1 + TOPOLOGY_REPLICAS + TOPOLOGY_SENTINELS)
 #define TOPOLOGY_IP        16
 #define TOPOLOGY_ADDRESS   (TOPOLOGY_IP + 6) /* "127.0.2.1:6379" */
@@ -63,7 +65,7 @@ struct topology_watch {
 struct topology {
     struct topology_watch watch;
     struct topology_node  node[TOPOLOGY_NODES]; /* the master is node[0] */
-    size_t                n, replicas, sentinels;
+    size_t                n, replicas, sentinels, clients;
     uint16_t              port;
     bool                  chain; /* r3 replicates r2, r4 r3, ...; not all of them r1 */
 };

@@ -16,7 +16,7 @@
 #define URLS 512
 
 struct flags {
-    uint64_t replicas, sentinels, quorum, seed, backlog, data;
+    uint64_t replicas, sentinels, clients, quorum, seed, backlog, data;
     nsec down_after, failover_timeout;
     const char *persistence, *min_replicas, *diskless;
     const char *server, *keep, *journal, *output;
@@ -29,6 +29,8 @@ static struct flags flags;
 static const struct opt opts[] = {
     {"replicas", 0, OPT_COUNT, &flags.replicas, "N", "how many replicas"},
     {"sentinels", 0, OPT_COUNT, &flags.sentinels, "N", "how many sentinels"},
+    {"clients", 0, OPT_COUNT, &flags.clients, "N",
+     "clients with a name, c1, c2, ...: those that dial from 127.0.3.1, 127.0.3.2, ..."},
     {"quorum", 0, OPT_COUNT, &flags.quorum, "N",
      "sentinels that must agree that the master is down; a majority when not given"},
     {"down-after", 0, OPT_TIME, &flags.down_after, "TIME",
@@ -121,6 +123,12 @@ static void print_links(const struct topology *t)
     printf("\n");
 }
 
+static void print_clients(const struct topology *t)
+{
+    for (size_t i = 1; i <= t->clients; i++)
+        printf("# c%-4zu %-9s %-18s dials from 127.0.3.%zu\n", i, "client", "", i);
+}
+
 static void print_watch(const struct lab *l)
 {
     const struct topology *t = lab_topology(l);
@@ -143,6 +151,7 @@ static void print_text(const struct lab *l)
         printf("export URL_S=%s\nexport URL_D=%s\n", u.sentinels, u.places);
     printf("#\n");
     print_nodes(l);
+    print_clients(lab_topology(l));
     print_links(lab_topology(l));
     print_watch(l);
     printf("# %s in %s; Ctrl-C ends it\n",
@@ -309,6 +318,8 @@ static int check(struct lab_options *o)
     if (flags.replicas > TOPOLOGY_REPLICAS || flags.sentinels > TOPOLOGY_SENTINELS)
         return cli_usage(&usage, "at most %d replicas and %d sentinels",
                          TOPOLOGY_REPLICAS, TOPOLOGY_SENTINELS);
+    if (flags.clients > TOPOLOGY_CLIENTS)
+        return cli_usage(&usage, "at most %d clients with a name", TOPOLOGY_CLIENTS);
     if (flags.quorum > flags.sentinels)
         return cli_usage(&usage, "--quorum %llu of %llu sentinels can never be reached",
                          (unsigned long long)flags.quorum,
@@ -345,6 +356,7 @@ int cmd_lab(int argc, char **argv)
         .failover_timeout = flags.failover_timeout,
         .fast = flags.fast,
     };
+    o.clients = flags.clients;
     o.server = flags.server;
     o.keep = flags.keep;
     o.rules = flags.rules.item;

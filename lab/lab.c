@@ -338,6 +338,7 @@ static void copy_options(struct lab *l, const struct lab_options *o)
 {
     topology_init(&l->topology, o->replicas, o->sentinels, o->direct);
     topology_set_watch(&l->topology, &o->watch);
+    l->topology.clients = o->clients;
     l->topology.chain = o->chain;
     l->tuning = o->tuning;
     l->tuning.incompressible |= o->data > 0;

@@ -1,4 +1,6 @@
 /* wiring.c -- the proxy that a topology needs. */
+#include <stdio.h>
+
 #include "wiring.h"
 
 static int add_node(const struct topology *t, size_t i, struct config *c, struct err *e)
@@ -16,12 +18,25 @@ static int add_node(const struct topology *t, size_t i, struct config *c, struct
     return config_add_source(&node->party, t->node[i].real, e);
 }
 
+static int add_client(size_t i, struct config *c, struct err *e)
+{
+    char name[8], source[TOPOLOGY_IP];
+    int rc;
+
+    snprintf(name, sizeof name, "c%u", (unsigned)i % 100);
+    snprintf(source, sizeof source, "127.0.3.%u", (unsigned)i % 256);
+    rc = config_add_client(c, name, e);
+    return rc < 0 ? rc : config_add_source(&c->clients[c->nclients - 1], source, e);
+}
+
 int wiring_nodes(const struct topology *t, struct config *c, struct err *e)
 {
     int rc = 0;
 
     for (size_t i = 0; i < t->n && rc == 0; i++)
         rc = add_node(t, i, c, e);
+    for (size_t i = 1; i <= t->clients && rc == 0; i++)
+        rc = add_client(i, c, e);
     return rc;
 }
 

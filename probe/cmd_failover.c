@@ -100,6 +100,8 @@ static int prepare(struct words *w, struct err *e)
     w->conf.source = w->trial.source;
     w->conf.run = w->trial.run;
     if (rc == 0)
+        rc = trial_check_source(w->conf.pinned_source, e);
+    if (rc == 0)
         rc = read_places(w, e);
     if (rc == 0)
         rc = read_cause(w, e);
@@ -294,6 +296,7 @@ int cmd_failover(int argc, char **argv)
         {"writers", 0, OPT_COUNT, &c->writers, "N", "that find the master"},
         {"readers", 0, OPT_COUNT, &c->readers, "N", "that find the master"},
         {"pinned", 0, OPT_COUNT, &c->pinned, "N", "writers that stay where they are"},
+        {"pinned-source", 0, OPT_TEXT, &c->pinned_source, "ADDR", "that these come from"},
         {"rate", 0, OPT_COUNT, &c->rate, "N", "operations a second of each client"},
         {"timeout", 0, OPT_TIME, &c->timeout, "TIME", "of their commands"},
         {"before", 0, OPT_TIME, &c->before, "TIME", "of peace"},

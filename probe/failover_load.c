@@ -43,7 +43,8 @@ static struct client *client_of(struct follower *f, size_t node)
     struct failing *all = f->all;
     const struct client_spec spec = {
         .url = &all->result->node[node].url,
-        .source = all->conf->source,
+        .source = f->seen->pinned && all->conf->pinned_source ? all->conf->pinned_source
+                                                              : all->conf->source,
         .timeout = all->conf->timeout,
         .patience = MSEC(50),
     };
