@@ -95,6 +95,10 @@ extern const struct exercise exercise_stale, exercise_retry, exercise_pipeline,
     exercise_empty_restart, exercise_backlog, exercise_phantom_expiry,
     exercise_serve_stale, exercise_resync_storm, exercise_monotonic;
 
+extern const struct exercise exercise_failover, exercise_split_brain,
+    exercise_planned_failover, exercise_needless_failover, exercise_zombie,
+    exercise_minority, exercise_flapping, exercise_sentinel_lies;
+
 /* `sunder exercise` */
 int cmd_exercise(int argc, char **argv);
 

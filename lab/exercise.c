@@ -350,14 +350,30 @@ void exercise_release(struct exercise_outcome *o)
 /* -- `sunder exercise` ----------------------------------------------------------- */
 
 static const struct exercise *const exercises[] = {
-    &exercise_stale,          &exercise_retry,
-    &exercise_pipeline,       &exercise_half_open,
-    &exercise_pubsub_gap,     &exercise_loading,
-    &exercise_lost_acks,      &exercise_lag_that_lies,
-    &exercise_min_replicas,   &exercise_wait_is_not_consensus,
-    &exercise_empty_restart,  &exercise_backlog,
-    &exercise_phantom_expiry, &exercise_serve_stale,
-    &exercise_resync_storm,   &exercise_monotonic,
+    &exercise_stale,
+    &exercise_retry,
+    &exercise_pipeline,
+    &exercise_half_open,
+    &exercise_pubsub_gap,
+    &exercise_loading,
+    &exercise_lost_acks,
+    &exercise_lag_that_lies,
+    &exercise_min_replicas,
+    &exercise_wait_is_not_consensus,
+    &exercise_empty_restart,
+    &exercise_backlog,
+    &exercise_phantom_expiry,
+    &exercise_serve_stale,
+    &exercise_resync_storm,
+    &exercise_monotonic,
+    &exercise_failover,
+    &exercise_split_brain,
+    &exercise_planned_failover,
+    &exercise_needless_failover,
+    &exercise_zombie,
+    &exercise_minority,
+    &exercise_flapping,
+    &exercise_sentinel_lies,
 };
 
 #define EXERCISES (sizeof exercises / sizeof *exercises)
@@ -376,7 +392,7 @@ static const struct usage usage = {
 static int list(void)
 {
     for (size_t i = 0; i < EXERCISES; i++)
-        printf("%-21s %s\n", exercises[i]->name, exercises[i]->help);
+        printf("%-22s %s\n", exercises[i]->name, exercises[i]->help);
     return STATUS_MET;
 }
 
