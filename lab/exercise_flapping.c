@@ -38,7 +38,7 @@ static int pause_often(struct losing_now *now)
     return uv_timer_start(&pauses.timer, on_pause, 0, EVERY);
 }
 
-static const char *const peace[] = {"--for", "2s", NULL};
+static const char *const peace[] = {"--for", "1s", NULL};
 static const char *const watch[] = {"--for", "8s", NULL};
 
 enum { DIRECT, HASTY, PATIENT, ROWS };

@@ -18,7 +18,7 @@ static int cut_all(struct losing_now *now)
 
 enum { DIRECT, CONTROL, ONE, ALL, GUARDED, ROWS };
 
-static const char *const peace[] = {"--for", "2s", NULL};
+static const char *const peace[] = {"--for", "1s", NULL};
 static const char *const watch[] = {"--for", "3s", NULL};
 static const char *const hold[] = {"--hold", "1s", NULL};
 

@@ -29,7 +29,7 @@ static int pause_and_order(struct losing_now *now)
 
 static const char *const on_command[] = {"--cause", "failover", NULL};
 static const char *const patient[] = {"--timeout", "5s", NULL};
-static const char *const peace[] = {"--for", "2s", NULL};
+static const char *const peace[] = {"--for", "1s", NULL};
 
 enum { DIRECT, CONTROL, PLANNED, PAUSED, GUARDED, ROWS };
 

@@ -28,7 +28,7 @@ static int go_on(struct losing_now *now)
     return losing_cont(now);
 }
 
-static const char *const peace[] = {"--for", "2s", NULL};
+static const char *const peace[] = {"--for", "1s", NULL};
 static const char *const watch[] = {"--for", "5s", NULL};
 
 enum { DIRECT, CONTROL, REFUSING, HUNG, LOADS, ROWS };

@@ -19,7 +19,7 @@ static int split(struct losing_now *now)
 static const char *const both[] = {"--pinned", "2",  "--readers", "0",
                                    "--hold",   "2s", NULL};
 static const char *const peace[] = {"--pinned", "2",  "--readers", "0",
-                                    "--for",    "2s", NULL};
+                                    "--for",    "1s", NULL};
 
 enum { DIRECT, CONTROL, BRAIN, GUARDED, ROWS };
 
