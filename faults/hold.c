@@ -9,8 +9,7 @@ static void on_frame(const void *conf, void *state, const struct unit *u,
                      struct verdict *v)
 {
     (void)conf, (void)state, (void)u;
-    verdict_hold(v);
-    v->stick = true;
+    verdict_stick(v);
 }
 
 const struct fault fault_hold = {

@@ -42,8 +42,9 @@ struct core {
      * NULL. Then plan_expire and dialog_replan have work, though not from in here. */
     void (*changed)(void *arg);
 
-    struct scan  *spare;  /* private: scanners for reuse */
-    struct share *shares; /* private: what the sessions of a link share of a rule */
+    struct scan       *spare;  /* private: scanners for reuse */
+    struct share      *shares; /* private: what the sessions of a link share of a rule */
+    const struct plan *swept;  /* private: the plan that they were last held against */
 };
 
 void core_release(struct core *c); /* after the last dialog of it is gone */
@@ -68,6 +69,10 @@ struct lane {
     uint64_t  sticking;  /* hold all that follows this frame */
     uint64_t  stuck_by;  /* hold all */
     uint64_t  frozen_by; /* keep the source from being read */
+    uint64_t  gate_by;   /* private: the holder whose gates wait for */
+    uint64_t  tide;      /* private: this */
+    nsec      fed_at;    /* private: last */
+    bool      eased;     /* a bound, and not the tide, has opened one */
     uint64_t  owed_by;   /* serial; has dropped bytes: the connection ends with it */
     nsec      idle_at;   /* close then, if nothing comes; 0 = never */
     uint64_t  idle_by;   /* the serial of who wants that */

@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "egress.h"
 #include "err.h"
+#include "phase.h"
 #include "resp.h"
 #include "rng.h"
 #include "verdict.h"
@@ -28,6 +29,14 @@ struct unit {
     void              *shared; /* .shared_size bytes, one for all sessions of the link */
     uint8_t            resp;   /* the version the session speaks: 2 or 3 */
     bool               live;   /* on_open: the session was there before the rule */
+
+    /* On a replication link. The offset is the master's before this frame, or before this
+     * run of it; of an ACK, what it says. While not anchored it counts from 0. */
+    enum repl_phase phase;
+    uint64_t        offset;
+    bool            anchored;
+    bool            write;    /* PHASE_STREAM: a command that changes data */
+    uint64_t        rdb_size; /* PHASE_RDB: of it, or of the last one; 0 = not known */
 };
 
 /* What the packets of a lane suffer on their way in to us. */
@@ -71,6 +80,8 @@ struct fault {
 
     size_t shared_size; /* per rule and link, zeroed, shared by its sessions */
     bool   packets;     /* it acts on packets: no condition can be on what is in them */
+    bool   replicas;    /* it acts on replication links only */
+    bool   poison;      /* it changes what a replica gets: rules must say so */
     bool   answers;     /* on lane replies: on answers. What nobody asked for (a push, a
                          * message, a line of MONITOR) passes, but for reply=push */
     bool   kills;       /* it orders CLOSE_KILL */

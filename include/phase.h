@@ -2,7 +2,7 @@
 #ifndef PHASE_H
 #define PHASE_H
 
-enum phase {
+enum repl_phase {
     PHASE_NONE, /* not of replication; in rules: any */
     PHASE_HANDSHAKE,
     PHASE_RDB,    /* lane replies: the data set, as one frame */
@@ -10,6 +10,6 @@ enum phase {
     PHASE_ACK,    /* lane requests: REPLCONF ACK */
 };
 
-extern const char *const phase_names[]; /* by enum phase; ends with NULL */
+extern const char *const phase_names[]; /* by enum repl_phase; ends with NULL */
 
 #endif

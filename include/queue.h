@@ -46,6 +46,7 @@ struct queue {
     struct pool *pool;
     struct seg  *first, *last;
     struct seg  *loan;   /* the first that is borrowed */
+    struct seg  *shut;   /* the first whose gate may be shut */
     uint64_t     held;   /* bytes of memory counted for this queue */
     uint64_t     frames; /* whose end waits here: see leave */
     bool         ended;  /* an end is queued: later pushes are discarded */
@@ -59,6 +60,7 @@ struct leave {
     size_t   slice;  /* at most so many bytes a send; 0 = any */
     nsec     gap;    /* between two sends of it */
     uint64_t frames; /* that end in the run; they wait until all of it has left */
+    uint64_t gate;   /* due is NSEC_NEVER until queue_open has passed this; 0 = none */
 };
 
 void queue_init(struct queue *q, struct pool *pool);
@@ -88,6 +90,11 @@ static inline bool queue_empty(const struct queue *q)
 {
     return q->first == NULL;
 }
+
+/* Let go what waits for a gate up to `tide`, as far as the holder `bit` goes; and, when
+ * more than `most` bytes of memory are held, the oldest of what waits for any. Answers
+ * whether it came to that. */
+bool queue_open(struct queue *q, nsec now, uint64_t tide, uint64_t bit, uint64_t most);
 
 /* Let go at once what waits because of rules that are gone: gone(arg, serial) says, and
  * for those that hold, the bits of `holders`. */

@@ -28,9 +28,9 @@ struct repl_sample { /* so many bytes of the stream had been forwarded by then *
 };
 
 struct repl {
-    enum phase phase; /* of lane replies */
-    enum phase frame; /* what its frame under way, or the last one, is part of */
-    bool       lost;  /* the rest of lane replies cannot be read */
+    enum repl_phase phase; /* of lane replies */
+    enum repl_phase frame; /* what its frame under way, or the last one, is part of */
+    bool            lost;  /* the rest of lane replies cannot be read */
 
     char     id[REPL_ID + 1];           /* of the master's history; "" = not known yet */
     bool     anchored;                  /* base is known: offsets mean something */

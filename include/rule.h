@@ -6,7 +6,8 @@
  *   who   := a name, a glob, a list a,b, or one of: * master replica sentinel client
  *   lane  := requests | replies | both
  *   cond  := role=client|replication|sentinel|pubsub|monitor|opaque
- *            command=SET,GET  key=user:*
+ *            command=SET,GET  key=user:*  phase=handshake|rdb|stream|ack  offset>=N
+ *            poison
  *   often := chance=5%  nth=10  every=10  first=3  after=100  sessions=30%
  *
  * The same grammar wherever a rule can be written. A rule is immutable once parsed and
@@ -45,20 +46,23 @@ struct rule {
     bool         lane_given;
 
     /* Conditions; each absent one is true. */
-    enum role role; /* ROLE_ANY */
-    unsigned  commands;
-    char      command[RULE_COMMANDS][32]; /* upper case */
-    char      key[RESP_WORD_MAX];         /* glob on the first argument; "" = any */
-    char      arg[RESP_WORD_MAX];         /* glob on any argument */
-    char      client_name[RULE_NAME_MAX]; /* glob */
-    char      user[RULE_NAME_MAX];        /* glob on the ACL user; "default" until AUTH */
-    char      reply[RULE_REPLY_MAX];      /* class of the reply: see match_reply */
-    bool      in_multi;                   /* between MULTI and EXEC, EXEC included */
-    int       database;                   /* of SELECT; -1 = any */
-    uint64_t  session;                    /* ordinal on its link; 0 = any */
-    char      after_rule[RULE_NAME_MAX];  /* acts once that rule has acted */
-    char      until_rule[RULE_NAME_MAX];  /* is over once that rule has acted */
-    bool      once;                       /* is over once it has acted itself */
+    enum role       role; /* ROLE_ANY */
+    unsigned        commands;
+    char            command[RULE_COMMANDS][32]; /* upper case */
+    char            key[RESP_WORD_MAX];         /* glob on the first argument; "" = any */
+    char            arg[RESP_WORD_MAX];         /* glob on any argument */
+    char            client_name[RULE_NAME_MAX]; /* glob */
+    char            user[RULE_NAME_MAX]; /* glob on the ACL user; "default" until AUTH */
+    char            reply[RULE_REPLY_MAX]; /* class of the reply: see match_reply */
+    bool            in_multi;              /* between MULTI and EXEC, EXEC included */
+    int             database;              /* of SELECT; -1 = any */
+    enum repl_phase phase;                 /* of replication; PHASE_NONE = any */
+    uint64_t        offset;                /* the master's, at least; 0 = any */
+    bool            poison;  /* replicas may be given what their master never said */
+    uint64_t        session; /* ordinal on its link; 0 = any */
+    char            after_rule[RULE_NAME_MAX]; /* acts once that rule has acted */
+    char            until_rule[RULE_NAME_MAX]; /* is over once that rule has acted */
+    bool            once;                      /* is over once it has acted itself */
 
     /* How often, counted per session over the frames that meet the conditions:
      * skip `after` of them; of the rest only the nth, only the first `first`, only each

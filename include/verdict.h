@@ -39,12 +39,14 @@ struct verdict {
     bool           stick;  /* hold all that follows it, until the rule is gone */
     bool           twice;  /* forward the frame again, after itself */
     bool           freeze; /* read no more from this lane's source */
-    size_t         cut;    /* forward only so many bytes of it */
-    size_t         slice;  /* send at most so many bytes at once; 0 = as they come */
-    nsec           gap;    /* pause between two slices */
-    enum close_how close;  /* end the connection, both ways, after the cut */
-    nsec           idle;   /* close it then, unless more comes before; 0 = do not */
-    struct bytes   before; /* put this in front of the reply */
+    uint64_t       gate;  /* wait until the lane's tide is that high; 0 = there is none */
+    uint64_t       tide;  /* and raise it to this */
+    size_t         cut;   /* forward only so many bytes of it */
+    size_t         slice; /* send at most so many bytes at once; 0 = as they come */
+    nsec           gap;   /* pause between two slices */
+    enum close_how close; /* end the connection, both ways, after the cut */
+    nsec           idle;  /* close it then, unless more comes before; 0 = do not */
+    struct bytes   before;  /* put this in front of the reply */
     struct bytes   instead; /* and this in its place; a request is answered so, not run */
 };
 
@@ -53,7 +55,8 @@ struct verdict {
 static inline bool verdict_is_pass(const struct verdict *v)
 {
     return !v->delay && !v->drop && !v->owe && !v->stick && !v->twice && !v->freeze &&
-           v->cut == SIZE_MAX && !v->slice && !v->close && !v->instead.p && !v->before.p;
+           v->cut == SIZE_MAX && !v->slice && !v->gate && !v->close && !v->instead.p &&
+           !v->before.p;
 }
 
 static inline void verdict_delay(struct verdict *v, nsec d)
@@ -64,6 +67,25 @@ static inline void verdict_delay(struct verdict *v, nsec d)
 static inline void verdict_hold(struct verdict *v)
 {
     v->delay = NSEC_NEVER;
+}
+
+/* What passes now waits until what comes later has raised the tide so far: the lane is
+ * then as far behind as the fault wants, whatever the time. A fault counts the tide as it
+ * likes, or lets it be the link's offset; of two rules that order gates on a lane those
+ * of the first to do so are in force. */
+#define TIDE_OFFSET UINT64_MAX
+
+static inline void verdict_gate(struct verdict *v, uint64_t gate, uint64_t tide)
+{
+    v->gate = gate;
+    v->tide = tide;
+}
+
+/* And all that follows. */
+static inline void verdict_stick(struct verdict *v)
+{
+    verdict_hold(v);
+    v->stick = true;
 }
 
 static inline void verdict_drop(struct verdict *v)

@@ -80,6 +80,14 @@ static void put_counts(const struct repl *r, json_t *o)
     json_object_set_new(o, "diskless", json_boolean(r->diskless));
 }
 
+/* Of the replica: what has come here may still be on its way to it. */
+static enum repl_phase phase_of_replica(const struct dialog *d)
+{
+    if (d->repl->phase == PHASE_STREAM && d->lane[LANE_REPLIES].sent < d->stream_out)
+        return d->repl->rdb_bytes ? PHASE_RDB : PHASE_HANDSHAKE;
+    return d->repl->phase;
+}
+
 json_t *describe_repl(const struct session *s)
 {
     const struct repl *r = s ? s->dialog.repl : NULL;
@@ -87,8 +95,8 @@ json_t *describe_repl(const struct session *s)
 
     if (r == NULL)
         return json_null();
-    o = json_pack("{s:s, s:b, s:o}", "phase", phase_names[r->phase], "lost", r->lost,
-                  "replid", text(r->id));
+    o = json_pack("{s:s, s:b, s:o}", "phase", phase_names[phase_of_replica(&s->dialog)],
+                  "lost", r->lost, "replid", text(r->id));
     put_progress(s, o);
     put_counts(r, o);
     json_object_set_new(o, "announced_ip", text(r->ip));

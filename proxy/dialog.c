@@ -10,6 +10,7 @@
 
 #include "dialog_parts.h"
 #include "seats.h"
+#include "shares.h"
 
 #define HOLDERS 64 /* bits of a uint64_t */
 
@@ -83,6 +84,7 @@ void core_release(struct core *c)
         c->spare = s->next;
         free(s);
     }
+    shares_release(c);
     pool_release(&c->pool);
 }
 
@@ -129,7 +131,10 @@ void dialog_release(struct dialog *d)
 
 int dialog_settle(struct dialog *d, enum lane_id lane)
 {
-    return queue_settle(&d->lane[lane].queue);
+    int err = queue_settle(&d->lane[lane].queue);
+
+    raise_tide(d, lane, d->lane[lane].fed_at); /* what was settled takes memory */
+    return err;
 }
 
 enum queue_do dialog_next(const struct dialog *d, enum lane_id lane, nsec now,
@@ -226,7 +231,7 @@ static void forgive_frame(struct lane *l, uint64_t holders)
     else if (is_gone(l, s->by))
         s->by = 0;
     if (s->by == 0)
-        s->verdict.delay = 0;
+        s->verdict.delay = s->verdict.gate = 0;
 }
 
 /* Orders that outlive their frame do not outlive their rule. */
@@ -238,6 +243,8 @@ static int forgive(struct lane *l, nsec now)
     l->sticking &= ~holders;
     l->stuck_by &= ~holders;
     l->frozen_by &= ~holders;
+    l->gate_by &= ~holders;
+    l->tide = l->gate_by ? l->tide : 0;
     if (l->idle_at && is_gone(l, l->idle_by))
         l->idle_at = 0;
     queue_forgive(&l->queue, now, holders, is_gone, l);

@@ -32,6 +32,7 @@ static struct scan *scan_take(struct core *c, enum lane_id lane)
     s->passing = 0;
     s->passed = 0;
     s->ends = false;
+    s->done = 0;
     resp_init(&s->resp, lane == LANE_REQUESTS ? RESP_REQUESTS : RESP_REPLIES);
     return s;
 }
@@ -67,11 +68,13 @@ static struct leave leave_at(const struct lane *l, nsec now, const struct verdic
 {
     if (l->stuck_by)
         return (struct leave){.due = NSEC_NEVER,
-                              .by = l->stuck_by | (v->delay == NSEC_NEVER ? by : 0)};
+                              .by = l->stuck_by | (v->delay == NSEC_NEVER ? by : 0),
+                              .gate = v->gate};
     return (struct leave){.due = nsec_add(now, v->delay),
                           .by = v->delay ? by : 0,
                           .slice = v->slice,
-                          .gap = v->gap};
+                          .gap = v->gap,
+                          .gate = v->gate};
 }
 
 /* Queue what passes untouched: before anything else is. */
@@ -150,6 +153,7 @@ static int obey(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
 
         l->scan->ends = ends && run == n;
         err = obey_run(d, lane, now, p, run, &v, by);
+        l->scan->done += run;
         p += run;
         n -= run;
     }
@@ -409,6 +413,7 @@ static int feed_part(struct dialog *d, enum lane_id lane, nsec now, const uint8_
             err = frame_over(d, lane, now);
         account_tell(d, lane);
         l->scan->begun = false;
+        l->scan->done = 0;
         l->scan->verdict = VERDICT_PASS;
     }
     return err;
@@ -545,6 +550,8 @@ int dialog_feed(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
     d->core->bytes[lane] += n;
     d->lane[lane].bytes += n;
     err = feed(d, lane, now, p, n);
+    d->lane[lane].fed_at = now;
+    raise_tide(d, lane, now);
     if (err == 0 && lane == LANE_REQUESTS && d->track.odd > 0) {
         err = speak(d, now);
         idle(d, LANE_REPLIES);

@@ -25,7 +25,8 @@ struct scan {
     const uint8_t *pass; /* bytes that pass untouched and are not queued yet: */
     size_t passing;      /* frames that nobody acts on leave as one run, */
     uint64_t passed;     /* so many of them with their end */
-    bool ends;           /* the bytes at hand end the frame */
+    bool ends;           /* the bytes at hand end the frame, */
+    uint64_t done;       /* of which so many have been dealt with */
     size_t held;         /* bytes of head[] in use */
     uint8_t head[RESP_HEAD_MAX];
 };
@@ -56,12 +57,18 @@ bool lane_idle(const struct dialog *d, enum lane_id lane); /* between two frames
 
 /* The frame under way; NULL when it is not RESP, or the RDB. And what it is part of. */
 const struct resp *frame_of(const struct dialog *d, enum lane_id lane);
-enum phase phase_of(const struct dialog *d, enum lane_id lane);
+enum repl_phase phase_of(const struct dialog *d, enum lane_id lane);
 
 bool is_atomic(const struct dialog *d, enum lane_id lane);  /* all of it or nothing */
 bool is_granted(const struct dialog *d, enum lane_id lane); /* replication has begun */
 
 void repl_hears(struct dialog *d, const struct resp *request);
+/* What waited for more to come behind it, and more has come, may leave. */
+void raise_tide(struct dialog *d, enum lane_id lane, nsec now);
+
+/* What a fault may know of it: see fault.h. */
+void repl_show(const struct dialog *d, enum lane_id lane, struct unit *u);
+
 void repl_guard(struct dialog *d, enum lane_id lane); /* soften the verdict just made */
 
 /* A part of a frame is dealt with, and `rest` bytes of the read are not; bytes left. */

@@ -8,6 +8,7 @@
  * it for another: lines pass whole or not at all.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "dialog.h"
 #include "dialog_parts.h"
@@ -49,7 +50,7 @@ const struct resp *frame_of(const struct dialog *d, enum lane_id lane)
     return &l->scan->resp;
 }
 
-static enum phase phase_of_request(const struct dialog *d, const struct resp *frame)
+static enum repl_phase phase_of_request(const struct dialog *d, const struct resp *frame)
 {
     if (frame && resp_word_is(frame, 0, "REPLCONF"))
         return resp_word_is(frame, 1, "ACK") ? PHASE_ACK : PHASE_HANDSHAKE;
@@ -59,7 +60,7 @@ static enum phase phase_of_request(const struct dialog *d, const struct resp *fr
     return PHASE_NONE;
 }
 
-enum phase phase_of(const struct dialog *d, enum lane_id lane)
+enum repl_phase phase_of(const struct dialog *d, enum lane_id lane)
 {
     if (lane == LANE_REQUESTS)
         return phase_of_request(d, frame_of(d, lane));
@@ -77,6 +78,36 @@ bool is_atomic(const struct dialog *d, enum lane_id lane)
 bool is_granted(const struct dialog *d, enum lane_id lane)
 {
     return lane == LANE_REPLIES && d->repl && repl_granted(d->repl);
+}
+
+static uint64_t ack_of(const struct resp *frame)
+{
+    char text[24] = "";
+
+    if (frame->words > 2)
+        memcpy(text, frame->word[2].text,
+               frame->word[2].kept < sizeof text ? frame->word[2].kept : sizeof text - 1);
+    return strtoull(text, NULL, 10);
+}
+
+void repl_show(const struct dialog *d, enum lane_id lane, struct unit *u)
+{
+    const struct scan *scan = d->lane[lane].scan;
+    const struct repl *r = d->repl;
+
+    if (scan == NULL) /* between two frames: it is about the session */
+        return;
+    u->phase = phase_of(d, lane);
+    if (r == NULL)
+        return;
+    u->anchored = r->anchored;
+    u->offset = r->base;
+    u->write = r->write;
+    u->rdb_size = r->diskless ? 0 : r->rdb_size;
+    if (u->phase == PHASE_STREAM)
+        u->offset = r->base + r->frame_at + scan->done;
+    else if (u->phase == PHASE_ACK)
+        u->offset = ack_of(frame_of(d, lane));
 }
 
 void repl_hears(struct dialog *d, const struct resp *frame)
@@ -140,4 +171,16 @@ void repl_guard(struct dialog *d, enum lane_id lane)
         v->drop = true;
         rule_hold(&l->scan->dropper, d->ender);
     }
+}
+
+/* A lane that is full of what waits would stop reading, and wait for ever. */
+void raise_tide(struct dialog *d, enum lane_id lane, nsec now)
+{
+    struct lane *l = &d->lane[lane];
+    uint64_t most = d->core->lane_limit - d->core->lane_limit / 4, tide = l->tide;
+
+    if (tide == TIDE_OFFSET)
+        tide = d->repl ? repl_offset(d->repl) : 0;
+    if (l->gate_by && queue_open(&l->queue, now, tide, l->gate_by, most))
+        l->eased = true;
 }

@@ -166,6 +166,8 @@ static void put_orders(struct journal *j, const struct verdict *v)
         put(j, " cut=%zu", v->cut);
     if (v->slice)
         put(j, " slice=%zu gap=%" PRIu64, v->slice, v->gap);
+    if (v->gate)
+        put(j, " gate=%" PRIu64 " tide=%" PRIu64, v->gate, v->tide);
     if (v->before.p)
         put(j, " before=%zu", v->before.n);
     if (v->instead.p)

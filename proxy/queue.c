@@ -94,6 +94,8 @@ static int append(struct queue *q, const struct seg *what)
     q->last = s;
     if (q->loan == NULL && !s->end)
         q->loan = s;
+    if (q->shut == NULL && s->how.gate)
+        q->shut = s;
     return 0;
 }
 
@@ -110,7 +112,7 @@ void queue_release(struct queue *q)
         q->first = s->next;
         seg_free(q, s);
     }
-    q->last = q->loan = NULL;
+    q->last = q->loan = q->shut = NULL;
     q->frames = 0;
 }
 
@@ -128,7 +130,8 @@ void pool_release(struct pool *pool)
 
 static bool leaves_alike(const struct leave *a, const struct leave *b)
 {
-    return a->due == b->due && a->by == b->by && a->slice == 0 && b->slice == 0;
+    return a->due == b->due && a->by == b->by && a->gate == b->gate && a->slice == 0 &&
+           b->slice == 0;
 }
 
 int queue_push(struct queue *q, const struct leave *how, const uint8_t *p, size_t n)
@@ -238,6 +241,8 @@ void queue_sent(struct queue *q, nsec now, size_t bytes)
         q->frames -= s->how.frames;
         if (q->first == NULL)
             q->last = NULL;
+        if (q->shut == s)
+            q->shut = s->next;
         if (q->loan == s)
             q->loan = s->next && !s->next->end ? s->next : NULL;
         seg_free(q, s);
@@ -252,6 +257,24 @@ nsec queue_due(const struct queue *q)
 bool queue_delayed(const struct queue *q)
 {
     return q->first && q->first->how.by && q->first->how.due != NSEC_NEVER;
+}
+
+bool queue_open(struct queue *q, nsec now, uint64_t tide, uint64_t bit, uint64_t most)
+{
+    uint64_t over = q->held > most ? q->held - most : 0;
+    struct seg *s = q->shut;
+    bool eased = false;
+
+    for (; s && (s->how.gate <= tide || over > 0); s = s->next) {
+        eased |= s->how.gate > tide;
+        over -= s->len + sizeof *s < over ? s->len + sizeof *s : over;
+        s->how.gate = 0;
+        s->how.by &= ~bit;
+        if (s->how.by == 0 && s->how.due == NSEC_NEVER)
+            s->how.due = now;
+    }
+    q->shut = s;
+    return eased;
 }
 
 void queue_forgive(struct queue *q, nsec now, uint64_t holders,

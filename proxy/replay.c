@@ -222,6 +222,8 @@ static int read_orders(const struct line *l, struct verdict *v)
         (err = number(l, "cut", SIZE_MAX, &cut)) < 0 ||
         (err = number(l, "slice", 0, &slice)) < 0 ||
         (err = number(l, "gap", 0, &v->gap)) < 0 ||
+        (err = number(l, "gate", 0, &v->gate)) < 0 ||
+        (err = number(l, "tide", 0, &v->tide)) < 0 ||
         (err = number(l, "before", 0, &before)) < 0 ||
         (err = number(l, "instead", 0, &instead)) < 0)
         return err;

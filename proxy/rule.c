@@ -261,7 +261,7 @@ static int parse_life(struct sentence *s, struct rule *r)
 static bool needs_frames(const struct rule *r)
 {
     return rule_needs_request(r) || r->reply[0] || r->nth || r->every || r->first ||
-           r->after;
+           r->after || r->phase || r->offset;
 }
 
 /* What can only be said of the whole sentence. */
@@ -279,6 +279,11 @@ static int check_whole(struct sentence *s, const struct rule *r)
     if (!f->packets && !f->on_frame && !f->on_bytes && needs_frames(r)) {
         err_set(s->e, -EINVAL, "%s acts on sessions, not on frames of them", f->name);
         err_hint(s->e, "leave out counts, and all conditions but role= and session=");
+        return -EINVAL;
+    }
+    if (f->poison && !r->poison) {
+        err_set(s->e, -EINVAL, "%s gives replicas what their master never said", f->name);
+        err_hint(s->e, "if that is wanted, say so: when poison");
         return -EINVAL;
     }
     if (r->reply[0] && r->lane != LANE_REPLIES) {

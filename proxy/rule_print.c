@@ -68,6 +68,13 @@ static void add_conditions(struct text *t, const struct rule *r)
     if (r->session)
         snprintf(number, sizeof number, "%llu", (unsigned long long)r->session);
     add_cond(t, &any, "session", number);
+    add_cond(t, &any, "phase", r->phase ? phase_names[r->phase] : "");
+    number[0] = '\0';
+    if (r->offset)
+        snprintf(number, sizeof number, "%llu", (unsigned long long)r->offset);
+    add_cond(t, &any, "offset>", number);
+    if (r->poison)
+        add(t, "%s poison", any ? "" : " when");
 }
 
 static void add_count(struct text *t, const char *name, uint64_t n)

@@ -7,14 +7,15 @@
 #include "value.h"
 
 static const char *const lane_names[] = {"requests", "replies", "both", NULL};
-static const char *const cond_names[] = {"role", "command",     "key",  "arg",
-                                         "db",   "client-name", "user", "reply",
-                                         "in",   "session",     NULL};
+static const char *const cond_names[] = {
+    "role",  "command", "key",     "arg",   "db",      "client-name", "user",
+    "reply", "in",      "session", "phase", "offset>", NULL};
 static const char *const often_names[] = {"chance", "nth",      "every", "first",
                                           "after",  "sessions", NULL};
 static const char *const cond_examples[] = {
     "role=replication", "command=GET", "key=user:*",  "arg=*NX*", "db=0",
-    "client-name=web*", "user=app",    "reply=error", "in=multi", "session=3"};
+    "client-name=web*", "user=app",    "reply=error", "in=multi", "session=3",
+    "phase=stream",     "offset>=1000"};
 static const char *const often_examples[] = {"chance=5%", "nth=10",    "every=10",
                                              "first=3",   "after=100", "sessions=30%"};
 static const char *const words[] = {"requests", "replies", "both", "when",
@@ -133,6 +134,19 @@ static int parse_in(struct sentence *s, struct rule *r)
     return sentence_fail_value(s);
 }
 
+static int parse_phase(struct sentence *s, struct rule *r)
+{
+    int phase = find(phase_names, s->value);
+
+    if (phase > 0) {
+        r->phase = (enum repl_phase)phase;
+        return 0;
+    }
+    err_set(s->e, -EINVAL, "unknown phase '%.40s'", s->value);
+    sentence_fail_value(s);
+    return sentence_suggest(s, s->value, phase_names + 1, "handshake rdb stream ack");
+}
+
 static int parse_times(struct sentence *s, uint64_t *into)
 {
     if (value_count(s->value, into, s->e) < 0)
@@ -174,7 +188,9 @@ static int parse_cond(struct sentence *s, struct rule *r, int which)
     case 6: return parse_glob(s, r->user, sizeof r->user);
     case 7: return parse_glob(s, r->reply, sizeof r->reply);
     case 8: return parse_in(s, r);
-    default: return parse_times(s, &r->session);
+    case 9: return parse_times(s, &r->session);
+    case 10: return parse_phase(s, r);
+    default: return parse_times(s, &r->offset);
     }
 }
 
@@ -211,6 +227,10 @@ static int parse_clause(struct sentence *s, struct rule *r, bool after_when)
     int cond, often;
 
     sentence_split(s);
+    if (after_when && s->value == NULL && sentence_is(s, "poison")) {
+        r->poison = true;
+        return 0;
+    }
     cond = find(cond_names, s->word);
     often = find(often_names, s->word);
     if (cond < 0 && often < 0)

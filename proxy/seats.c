@@ -7,6 +7,7 @@
 
 #include "dialog_parts.h"
 #include "replay.h"
+#include "shares.h"
 
 struct seat {
     struct rule *rule;
@@ -21,14 +22,6 @@ struct seat {
     uint64_t met;   /* frames that met its conditions */
     uint64_t acted; /* frames it acted on */
     void *state;    /* the fault's own */
-};
-
-/* What a fault keeps for all sessions of a link. */
-struct share {
-    struct share *next;
-    uint64_t serial, link;
-    unsigned refs;
-    _Alignas(max_align_t) unsigned char bytes[];
 };
 
 /* Is the session of the share that the rule is for? Drawn once: the same whoever asks,
@@ -76,47 +69,11 @@ bool seats_have(const struct lane *l, uint64_t serial)
     return seat_of(l, serial) != NULL;
 }
 
-/* Join what the sessions of this link share of the rule; NULL and false: no memory. */
-static bool join(struct dialog *d, struct seat *s)
-{
-    struct core *c = d->core;
-    size_t size = s->rule->fault->shared_size;
-    struct share *sh = c->shares;
-
-    if (size == 0)
-        return true;
-    while (sh && (sh->serial != s->serial || sh->link != d->link))
-        sh = sh->next;
-    if (sh == NULL) {
-        if ((sh = calloc(1, sizeof *sh + size)) == NULL)
-            return false;
-        sh->serial = s->serial;
-        sh->link = d->link;
-        sh->next = c->shares;
-        c->shares = sh;
-    }
-    sh->refs++;
-    s->share = sh;
-    return true;
-}
-
-static void leave_share(struct dialog *d, struct share *sh)
-{
-    struct share **at = &d->core->shares;
-
-    if (sh == NULL || --sh->refs > 0)
-        return;
-    while (*at != sh)
-        at = &(*at)->next;
-    *at = sh->next;
-    free(sh);
-}
-
-static void release(struct dialog *d, struct seat *seat, unsigned n)
+static void release(struct seat *seat, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        if (seat[i].rule)
-            leave_share(d, seat[i].share);
+        if (seat[i].share)
+            share_leave(seat[i].share);
         rule_unref(&seat[i].rule);
     }
     free(seat);
@@ -142,7 +99,7 @@ static bool take(struct dialog *d, const struct lane *l, struct seat *s,
     }
     if (old)
         memcpy(state, old->state, e->rule->fault->state_size);
-    return join(d, s);
+    return share_join(d, s->rule, s->serial, &s->share);
 }
 
 int seats_take(struct dialog *d, enum lane_id lane, const struct plan *plan)
@@ -168,12 +125,13 @@ int seats_take(struct dialog *d, enum lane_id lane, const struct plan *plan)
             state += aligned(plan->entry[i].rule->fault->state_size);
         }
     if (!fine) {
-        release(d, seat, n);
+        release(seat, n);
         return -ENOMEM;
     }
     seats_release(d, lane);
     l->seat = seat;
     l->seats = n;
+    shares_sweep(d->core, plan);
     return 0;
 }
 
@@ -181,7 +139,7 @@ void seats_release(struct dialog *d, enum lane_id lane)
 {
     struct lane *l = &d->lane[lane];
 
-    release(d, l->seat, l->seats);
+    release(l->seat, l->seats);
     l->seat = NULL;
     l->seats = 0;
 }
@@ -193,12 +151,30 @@ static bool is_answer(const struct dialog *d, const struct resp *frame,
     return mark || (d->track.lost && !d->track.synced && frame && frame->type != '>');
 }
 
+static bool in_phase(const struct rule *r, enum repl_phase phase)
+{
+    return r->phase ? r->phase == phase : !r->fault->replicas || phase != PHASE_NONE;
+}
+
+/* Is the link there yet? */
+static bool reached(const struct dialog *d, enum lane_id lane, uint64_t offset)
+{
+    struct unit u = {0};
+
+    if (offset == 0)
+        return true;
+    repl_show(d, lane, &u);
+    return u.anchored && u.phase >= PHASE_RDB && u.offset >= offset;
+}
+
 static bool meets(const struct dialog *d, const struct seat *s, enum lane_id lane,
                   const struct resp *frame, const struct track_mark *mark)
 {
     const struct rule *r = s->rule;
 
     if ((!r->fault->on_frame && !r->fault->on_bytes) || !rule_in_force(r))
+        return false;
+    if (!in_phase(r, phase_of(d, lane)) || !reached(d, lane, r->offset))
         return false;
     if (r->fault->answers && lane == LANE_REPLIES && !r->reply[0] &&
         !is_answer(d, frame, mark))
@@ -239,6 +215,20 @@ static struct rng draws(const struct dialog *d, enum lane_id lane, const struct 
     });
 }
 
+/* A gate is a hold that the tide ends. Only one rule's count of it makes sense. */
+static bool gated(struct lane *l, struct verdict *all, const struct verdict *v,
+                  const struct seat *s)
+{
+    uint64_t bit = v->gate ? holder_bit(l, s->serial) : 0;
+
+    if (bit == 0 || (l->gate_by && l->gate_by != bit))
+        return false;
+    l->gate_by = bit;
+    l->tide = v->tide > l->tide ? v->tide : l->tide;
+    all->gate = v->gate;
+    return true;
+}
+
 /* Add one rule's orders to the whole. The rule that delays most answers for the wait, and
  * of those that hold, all do; else the first that orders a thing answers for it. */
 static void add(struct dialog *d, enum lane_id lane, struct verdict *all,
@@ -246,7 +236,8 @@ static void add(struct dialog *d, enum lane_id lane, struct verdict *all,
 {
     struct lane *l = &d->lane[lane];
 
-    if (v->delay == NSEC_NEVER) {
+    if (gated(l, all, v, s) || v->delay == NSEC_NEVER) {
+        verdict_hold(all);
         *by = holder_bit(l, s->serial) | (*most == NSEC_NEVER ? *by : 0);
         *most = NSEC_NEVER;
     } else if (v->delay > *most) {
@@ -327,16 +318,20 @@ static const char *command_of(const struct resp *frame, const struct track_mark 
     return buf;
 }
 
-static struct unit unit_of(const struct dialog *d, const struct seat *s, nsec now,
-                           const struct resp *frame, struct rng *rng)
+static struct unit unit_of(const struct dialog *d, enum lane_id lane,
+                           const struct seat *s, nsec now, const struct resp *frame,
+                           struct rng *rng)
 {
-    return (struct unit){
+    struct unit u = {
         .now = now,
         .frame = frame,
         .rng = rng,
-        .shared = s->share ? s->share->bytes : NULL,
+        .shared = s->share ? share_bytes(s->share) : NULL,
         .resp = d->track.resp,
     };
+
+    repl_show(d, lane, &u);
+    return u;
 }
 
 /* What the replay has it decide here; NULL = nothing. */
@@ -369,7 +364,7 @@ static void act(struct dialog *d, enum lane_id lane, nsec now, struct seat *s,
 {
     struct lane *l = &d->lane[lane];
     struct rng rng = draws(d, lane, s);
-    struct unit u = unit_of(d, s, now, frame, &rng);
+    struct unit u = unit_of(d, lane, s, now, frame, &rng);
     const struct verdict *told = s->told ? recorded(d, lane, s, DECIDED_FRAME) : NULL;
     struct verdict v = VERDICT_PASS;
     char command[TRACK_COMMAND];
@@ -382,7 +377,7 @@ static void act(struct dialog *d, enum lane_id lane, nsec now, struct seat *s,
     u.nth = s->acted++;
     if (s->rule->fault->on_frame)
         s->rule->fault->on_frame(s->rule->conf, s->state, &u, &v);
-    v.owe |= v.drop && is_granted(d, lane); /* a hole, and what is behind it: none */
+    v.owe |= v.drop && is_granted(d, lane) && !s->rule->poison; /* no hole in a stream */
     if (told)
         repeat(&v, told);
     add(d, lane, &l->scan->verdict, &v, s, &l->scan->most, &l->scan->by);
@@ -447,7 +442,7 @@ size_t seats_judge_bytes(struct dialog *d, enum lane_id lane, nsec now,
     for (unsigned i = 0; i < l->seats; i++) {
         struct seat *s = &l->seat[i];
         struct rng rng;
-        struct unit u = unit_of(d, s, now, frame, &rng);
+        struct unit u = unit_of(d, lane, s, now, frame, &rng);
         struct verdict one = VERDICT_PASS;
 
         if (!s->on || s->rule->fault->on_bytes == NULL)
@@ -469,8 +464,8 @@ static bool acts_on_sessions(const struct seat *s)
 {
     const struct rule *r = s->rule;
 
-    return s->slot < 0 && !r->reply[0] && !r->nth && !r->every && !r->first &&
-           !r->after && (s->told || rule_in_force(r));
+    return s->slot < 0 && !r->reply[0] && !r->phase && !r->offset && !r->nth &&
+           !r->every && !r->first && !r->after && (s->told || rule_in_force(r));
 }
 
 /* Of a rule for both lanes one speaks for the session; either can be frozen. */
@@ -504,7 +499,7 @@ void seats_open(struct dialog *d, enum lane_id lane, nsec now, bool live,
         struct seat *s = &l->seat[i];
         struct verdict one = VERDICT_PASS;
         struct rng rng;
-        struct unit u = unit_of(d, s, now, NULL, &rng);
+        struct unit u = unit_of(d, lane, s, now, NULL, &rng);
 
         if (!s->fresh || s->rule->fault->on_open == NULL || !acts_on_sessions(s))
             continue;
@@ -540,7 +535,7 @@ nsec seats_end(struct dialog *d, enum lane_id lane, nsec now, enum close_how *ho
         struct seat *s = &l->seat[i];
         struct verdict one = VERDICT_PASS;
         struct rng rng = draws(d, lane, s);
-        struct unit u = unit_of(d, s, now, NULL, &rng);
+        struct unit u = unit_of(d, lane, s, now, NULL, &rng);
 
         if (s->rule->fault->on_end == NULL || !acts_on_sessions(s))
             continue;

@@ -39,7 +39,7 @@ struct session {
     uint32_t priority[2]; /* and the class its packets leave in; 0 = none */
     struct {              /* of its replication, as it was last told */
         uint64_t full, partial;
-        enum phase phase;
+        enum repl_phase phase;
         bool lost;
     } seen;
 };

@@ -56,12 +56,28 @@ static void say(const struct session *s)
                  r->id, repl_offset(r), r->full, r->partial);
 }
 
+/* A lag that the lane has no memory for is another one than was asked for. */
+static void warn_eased(struct session *s)
+{
+    struct lane *l = &s->dialog.lane[LANE_REPLIES];
+
+    if (!l->eased || s->node->warned)
+        return;
+    s->node->warned = true;
+    log_warn("bound",
+             "node=%s link=%s->%s lane=replies held=%" PRIu64
+             " reason=\"the memory bound, not the lag, now shapes the traffic\""
+             " hint=\"raise --lane-limit or --total-limit\"",
+             s->node->party.name, s->link->from->name, s->link->to->name, l->queue.held);
+}
+
 void session_repl(struct session *s, nsec now)
 {
     const struct repl *r = s->dialog.repl;
     bool rdb_over = s->seen.phase == PHASE_RDB && r->phase != PHASE_RDB;
 
     (void)now;
+    warn_eased(s);
     if (s->seen.phase == r->phase && s->seen.full == r->full &&
         s->seen.partial == r->partial && s->seen.lost == r->lost)
         return;

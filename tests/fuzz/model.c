@@ -418,7 +418,7 @@ static const char *model_close(struct model *m)
             m->side[i].sent != m->side[i].fed + m->side[i].added - m->side[i].dropped)
             wrong = "the account of bytes is wrong";
     plan_unref(&m->plan);
-    held = m->core.pool.held + (m->core.shares != NULL);
+    held = m->core.pool.held;
     if (held == 0)
         core_release(&m->core);
     for (int i = 0; i < m->rules; i++) {

@@ -64,7 +64,6 @@ static void churn_close(struct churn *c)
     dialog_release(&c->dialog);
     plan_unref(&c->plan);
     assert_int_equal(0, c->core.pool.held);
-    assert_null(c->core.shares);
     core_release(&c->core);
 }
 
