@@ -27,6 +27,10 @@ FAULT(cut)
 FAULT(hold)
 FAULT(push)
 
+/* replication */
+FAULT(lag)
+FAULT(hold_at)
+
 /* the wire */
 FAULT(blackhole)
 FAULT(loss)

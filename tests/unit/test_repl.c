@@ -256,6 +256,169 @@ static void what_the_replica_lacks_is_known_with_its_age(void **state)
     rig_close(&r);
 }
 
+static void remove_rules(struct rig *r)
+{
+    struct plan *none;
+    struct err e;
+
+    assert_int_equal(0, plan_without(r->plan, "*", &none, &e));
+    assert_int_equal(0, dialog_replan(&r->dialog, none, r->now));
+    plan_unref(&r->plan);
+    r->plan = none;
+    rig_settle(r);
+}
+
+static void a_lag_in_bytes_lets_a_command_go_when_enough_is_behind_it(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    stream(&r);
+    rule(&r, "on app -> r1 do lag bytes=54"); /* two of them */
+    rig_answer(&r, SET_A SET_B);
+    rig_answer(&r, "*3\r\n$3\r\nSET\r\n$1\r\nc\r\n$1\r\n3");
+    expect_out(&r, LANE_REPLIES, "");
+    rig_answer(&r, "\r\n");
+    expect_out(&r, LANE_REPLIES, SET_A);
+    rig_after(&r, SEC(3600));
+    expect_out(&r, LANE_REPLIES, SET_A);
+    assert_int_equal(2, r.dialog.lane[LANE_REPLIES].queue.frames);
+    assert_int_equal(54, dialog_stream_held(&r.dialog));
+    remove_rules(&r);
+    expect_out(&r, LANE_REPLIES, SET_A SET_B "*3\r\n$3\r\nSET\r\n$1\r\nc\r\n$1\r\n3\r\n");
+    rig_close(&r);
+}
+
+static void a_lag_in_commands_counts_writes_and_takes_the_rest_along(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    stream(&r);
+    rule(&r, "on app -> r1 do lag commands=1");
+    rig_answer(&r, SELECT SET_A PING);
+    expect_out(&r, LANE_REPLIES, SELECT);
+    rig_answer(&r, SET_B);
+    expect_out(&r, LANE_REPLIES, SELECT SET_A PING);
+    remove_rules(&r);
+    expect_out(&r, LANE_REPLIES, SELECT SET_A PING SET_B);
+    rig_close(&r);
+}
+
+static void a_lag_leaves_handshake_rdb_and_acks_alone(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_open(&r);
+    rule(&r, "on app -> r1 both do lag bytes=1mb");
+    hello(&r, "PSYNC ? -1\r\n");
+    rig_clear(&r);
+    rig_answer(&r, FULL "\n$4\r\nRDB!" SET_A);
+    expect_out(&r, LANE_REPLIES, FULL "\n$4\r\nRDB!");
+    rig_ask(&r, ACK);
+    expect_out(&r, LANE_REQUESTS, ACK);
+    rig_close(&r);
+}
+
+static void a_lag_that_the_lane_cannot_hold_lets_the_oldest_go(void **state)
+{
+    static char many[1000 * sizeof SET_A];
+    struct rig r;
+
+    (void)state;
+    stream(&r);
+    r.core.lane_limit = 65536;
+    rule(&r, "on app -> r1 do lag bytes=1gb");
+    for (int i = 0; i < 1000; i++)
+        strcat(many, SET_A);
+    for (int i = 0; i < 40; i++) {
+        assert_true(dialog_room(&r.dialog, LANE_REPLIES) > 0);
+        rig_answer(&r, many);
+        rig_settle(&r);
+        rig_clear(&r);
+    }
+    assert_true(r.dialog.lane[LANE_REPLIES].eased);
+    assert_true(dialog_stream_held(&r.dialog) > 0);
+    rig_close(&r);
+}
+
+static void one_of_two_lags_is_in_force_until_its_rule_goes(void **state)
+{
+    struct plan *one;
+    struct err e;
+    struct rig r;
+
+    (void)state;
+    stream(&r);
+    rule(&r, "bytes: on app -> r1 do lag bytes=1mb");
+    rule(&r, "more: on app -> r1 do lag bytes=27");
+    rig_answer(&r, SET_A SET_B SET_A);
+    expect_out(&r, LANE_REPLIES, "");
+    assert_int_equal(0, plan_without(r.plan, "bytes", &one, &e));
+    assert_int_equal(0, dialog_replan(&r.dialog, one, r.now));
+    plan_unref(&one);
+    rig_settle(&r);
+    expect_out(&r, LANE_REPLIES, SET_A SET_B SET_A);
+    rig_answer(&r, SET_B SET_A);
+    expect_out(&r, LANE_REPLIES, SET_A SET_B SET_A SET_B);
+    rig_close(&r);
+}
+
+static void hold_at_stops_at_the_byte_and_at_the_write(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    stream(&r);
+    rule(&r, "on app -> r1 do hold-at offset=130"); /* three into the second */
+    rig_answer(&r, SET_A SET_B SET_A);
+    expect_out(&r, LANE_REPLIES, SET_A "*3\r");
+    remove_rules(&r);
+    expect_out(&r, LANE_REPLIES, SET_A SET_B SET_A);
+    rig_clear(&r);
+    rule(&r, "on app -> r1 do hold-at nth=2");
+    rig_answer(&r, SET_A PING SELECT SET_B PING);
+    expect_out(&r, LANE_REPLIES, SET_A PING SELECT);
+    rig_close(&r);
+}
+
+static void hold_at_keeps_an_rdb_from_behind_its_mark(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_open(&r);
+    rule(&r, "on app -> r1 do hold-at offset=99");
+    hello(&r, "PSYNC ? -1\r\n");
+    rig_clear(&r);
+    rig_answer(&r, FULL "$4\r\nRDB!");
+    expect_out(&r, LANE_REPLIES, FULL "$4\r\n");
+    rig_close(&r);
+}
+
+static void conditions_on_phase_and_offset_pick_their_frames(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_open(&r);
+    rule(&r, "on app -> r1 both when phase=ack do swallow-request");
+    rule(&r, "on app -> r1 replies when phase=rdb do latency 1s");
+    rule(&r, "on app -> r1 replies when phase=stream offset>=127 do latency 9s");
+    hello(&r, "PSYNC ? -1\r\n");
+    rig_clear(&r);
+    rig_answer(&r, FULL "$4\r\nRDB!" SET_A SET_B);
+    rig_ask(&r, ACK PING);
+    expect_out(&r, LANE_REPLIES, FULL "$4\r\n");
+    expect_out(&r, LANE_REQUESTS, PING);
+    rig_after(&r, SEC(1));
+    expect_out(&r, LANE_REPLIES, FULL "$4\r\nRDB!" SET_A);
+    rig_after(&r, SEC(8));
+    expect_out(&r, LANE_REPLIES, FULL "$4\r\nRDB!" SET_A SET_B);
+    rig_close(&r);
+}
+
 static void the_rdb_channel_says_where_the_stream_begins(void **state)
 {
     struct rig main, rdb;
@@ -313,6 +476,14 @@ int main(void)
         cmocka_unit_test(a_handshake_line_passes_whole_or_not_at_all),
         cmocka_unit_test(no_answer_is_invented_on_a_link_that_replicates),
         cmocka_unit_test(what_the_replica_lacks_is_known_with_its_age),
+        cmocka_unit_test(a_lag_in_bytes_lets_a_command_go_when_enough_is_behind_it),
+        cmocka_unit_test(a_lag_in_commands_counts_writes_and_takes_the_rest_along),
+        cmocka_unit_test(a_lag_leaves_handshake_rdb_and_acks_alone),
+        cmocka_unit_test(a_lag_that_the_lane_cannot_hold_lets_the_oldest_go),
+        cmocka_unit_test(one_of_two_lags_is_in_force_until_its_rule_goes),
+        cmocka_unit_test(hold_at_stops_at_the_byte_and_at_the_write),
+        cmocka_unit_test(hold_at_keeps_an_rdb_from_behind_its_mark),
+        cmocka_unit_test(conditions_on_phase_and_offset_pick_their_frames),
         cmocka_unit_test(the_rdb_channel_says_where_the_stream_begins),
         cmocka_unit_test(valkeys_two_channels_are_understood),
     };

@@ -130,6 +130,10 @@ static void a_rule_prints_as_it_was_written(void **s)
         "on s1 <-> r1 do hang",
         "on client -> r1 when command=INCR nth=10 do reset keep=7",
         "on a,b*,[ab]? -> c both when role=replication do slice 16 variation=8 gap=1ms",
+        "on r2 -> r1 replies when phase=stream offset>=1000 do hold",
+        "on r2 -> r1 when phase=ack poison do swallow",
+        "on r2 -> r1 when poison do lag bytes=64kb",
+        "on r2 -> r1 do hold-at nth=3",
         "on a -> b chance=0.1% nth=1 every=2 first=3 after=4 do limit 0 then=reset",
         "on a -> b when key=a=b->c do bandwidth 1448/s",
         "on a -> b when key=\\*\xc3\xa9 do hang",
@@ -229,8 +233,8 @@ static void errors_name_the_column_and_the_nearest_word(void **s)
     assert_string_equal("unknown fault 'x' (column 15); hint: one of latency bandwidth "
                         "throttle slice limit hang swallow freeze close reset slow-close "
                         "slow-connect refuse error lose-reply swallow-request "
-                        "duplicate-request duplicate-reply reply cut hold push blackhole "
-                        "loss netem rate kill",
+                        "duplicate-request duplicate-reply reply cut hold push lag "
+                        "hold-at blackhole loss netem rate kill",
                         error_of("on a -> b do  x"));
     assert_string_equal("unknown role 'clint' (column 21); hint: did you mean 'client'?",
                         error_of("on a -> b when role=clint do hang"));

@@ -1,0 +1,118 @@
+"""Faults on a replication link, against real servers: a replica is as far behind as the
+rule says, and not a byte is wrong when it is over."""
+
+import os
+import threading
+
+import pytest
+from labs import Redis, wait_until
+from links import linked, write
+from servers import SERVER
+
+pytestmark = pytest.mark.skipif(SERVER is None, reason="no redis-server")
+WRITES = int(os.environ.get("REPL_WRITES", "40000"))
+
+
+@pytest.fixture
+def pair(tmp_path):
+    with linked(tmp_path) as pair:
+        pair.follow()
+        pair.agree()
+        yield pair
+
+
+def test_lag_in_bytes_holds_under_load_and_when_the_load_ends(pair):
+    one = len(b"*3\r\n$3\r\nSET\r\n$8\r\nkey:0000\r\n$100\r\n" + b"v" * 100 + b"\r\n")
+    pair.proxy.add("behind: on * -> * do lag bytes=65536")
+    writer = threading.Thread(target=write, args=(pair.master, (
+        ("SET", f"key:{i % 10000:04}", "v" * 100) for i in range(WRITES)), 50))
+    writer.start()
+    held = []
+    while writer.is_alive():
+        view = pair.proxy.view()
+        if view["writes"] > 65536 / one + 50:
+            held.append(view["held_bytes"])
+    writer.join()
+    assert len(held) > 10 and 65536 <= min(held) and max(held) < 65536 + one, held
+
+    def behind():
+        master, replica, *_ = pair.offsets()
+        return master - replica
+
+    wait_until(lambda: 65536 <= behind() < 65536 + one, "the servers say so, too")
+    assert pair.replica.info("replication")["master_link_status"] == "up"
+    pair.proxy.remove("behind")
+    pair.agree()
+    assert not any("ev=bound" in line for line in pair.proxy.log)
+
+
+def test_lag_in_commands_is_exact(pair):
+    pair.proxy.add("behind: on * -> * do lag commands=100")
+    for n in (500, 1200):
+        write(pair.master, [("INCR", "n")] * (n - int(pair.master.do("GET", "n") or 0)))
+        wait_until(lambda: pair.replica.do("GET", "n") == str(n - 100), "100 behind")
+        assert pair.proxy.view()["held_commands"] == 100
+    pair.proxy.remove("behind")
+    pair.agree()
+    assert pair.replica.do("GET", "n") == "1200"
+
+
+def test_lag_counts_the_writes_of_transactions(pair):
+    pair.proxy.add("behind: on * -> * do lag commands=10")
+    write(pair.master, [("MULTI",), ("INCR", "a"), ("INCR", "b"), ("EXEC",)] * 50)
+    wait_until(lambda: pair.replica.do("GET", "a") == "45", "five transactions behind")
+    assert pair.replica.do("GET", "b") == "45"
+    pair.proxy.remove("behind")
+    pair.agree()
+
+
+def test_hold_at_keeps_the_nth_write_from_the_replica_and_no_other(pair):
+    pair.proxy.add("stop: on * -> * do hold-at nth=500")
+    write(pair.master, [("SET", f"k{i}", i) for i in range(1, 1001)])
+    wait_until(lambda: pair.replica.do("DBSIZE") == 499, "499 have arrived")
+    assert pair.replica.do("MGET", "k499", "k500") == ["499", None]
+    pair.cut()  # it comes back for the rest, and does not get it
+    write(pair.master, [("SET", "after", "it")])
+    wait_until(lambda: pair.proxy.view()["held_commands"] == 502, "held again")
+    assert pair.replica.do("DBSIZE") == 499
+    pair.proxy.remove("stop")
+    pair.agree()
+
+
+def test_hold_at_an_offset_is_exact(pair):
+    write(pair.master, [("SET", "k0", "v")])
+    first = pair.agree()
+    at = first + 107  # after a few commands of 28 bytes, and a part of one
+    pair.proxy.add(f"stop: on * -> * do hold-at offset={at}")
+    write(pair.master, [("SET", f"k{i}", "v") for i in range(1, 10)])
+    wait_until(lambda: pair.proxy.view()["forwarded"] == at, "there it stops")
+    wait_until(lambda: pair.offsets()[1] == first + 3 * 28, "the replica has whole ones")
+    pair.proxy.remove("stop")
+    pair.agree()
+
+
+def test_conditions_on_phase_and_offset(pair):
+    start = pair.agree()
+    pair.proxy.add(f"late: on * -> * replies when phase=stream offset>={start + 1} "
+                   "do hold")
+    write(pair.master, [("SET", "a", 1), ("SET", "b", 2)])
+    wait_until(lambda: pair.proxy.view()["held_commands"] == 2, "both begin too late")
+    assert pair.proxy.view()["forwarded"] > start  # SELECT began in time
+    pair.proxy.remove("late")
+    pair.agree()
+
+
+def test_a_slow_rdb_is_bandwidth_in_its_phase_only(tmp_path):
+    with linked(tmp_path) as pair:
+        write(pair.master, [("SET", f"k{i}", os.urandom(500).hex()) for i in range(300)])
+        pair.proxy.add("slow: on * -> * replies when phase=rdb do bandwidth 100kb")
+        host, port = pair.proxy.at.rsplit(":", 1)
+        pair.replica.do("REPLICAOF", host, port)
+        wait_until(lambda: (pair.proxy.view() or {}).get("phase") == "rdb", "it loads")
+        with Redis(pair.replica.at) as client:
+            wait_until(lambda: 0 < int(client.info("replication").get(
+                "master_sync_read_bytes", 0)), "some of it has come")
+        assert pair.proxy.view()["phase"] == "rdb"
+        pair.proxy.remove("slow")
+        pair.in_sync()
+        pair.agree()
