@@ -18,20 +18,32 @@ MORE = {"r": 'save ""\nrepl-diskless-sync-delay 0\n',
         "s": "sentinel down-after-milliseconds mymaster 2000\n"}
 
 
-def places(port):
+def by_address(port):
     """Nodes at 127.0.1.3x, which others find at 127.0.2.3x."""
+    return {name: (f"127.0.2.3{i}:{port}", f"127.0.1.3{i}:{port}")
+            for i, name in enumerate(NAMES)}
+
+
+def by_name():
+    """All of them on one address, told apart by ports, and found by the host's name."""
+    return {name: (f"localhost:{free_port()}", f"127.0.0.1:{free_port()}")
+            for name in NAMES}
+
+
+def words_for(places):
     words = []
-    for i, name in enumerate(NAMES):
+    for name, (known, real) in places.items():
         kind = "--sentinel" if name[0] == "s" else "--node"
-        words += [kind, f"{name},127.0.2.3{i}:{port},127.0.1.3{i}:{port}"]
+        listen = known.replace("localhost", "127.0.0.1")
+        words += [kind, f"{name},{known},{real},{listen}"]
     return words
 
 
 @contextlib.contextmanager
-def running(directory, words, port):
+def running(directory, places):
     """All of them, each started from its part of what is printed."""
     def text(name):
-        run = sunder("topology", "config", *words, "--for", name)
+        run = sunder("topology", "config", *words_for(places), "--for", name)
         assert run.returncode == 0 and run.stderr == "", run.stderr
         return run.stdout
 
@@ -47,10 +59,10 @@ def running(directory, words, port):
                                            (directory / "log").read_text()),
                          "the API listens")[1]
         nodes = {}
-        for i, name in enumerate(NAMES):
+        for name, (_, real) in places.items():
             (directory / name).mkdir()
-            nodes[name] = Configured(f"127.0.1.3{i}:{port}", directory / name,
-                                     f"bind 127.0.1.3{i}\n" + text(name) + MORE[name[0]])
+            nodes[name] = Configured(real, directory / name, f"bind {real.partition(':')[0]}\n" +
+                                     text(name) + MORE[name[0]])
             stack.callback(nodes[name].end)
         yield nodes, str(config), api
 
@@ -68,24 +80,33 @@ def is_whole(found):
         all(x["way"] == "proxied" for x in found["listings"])
 
 
-def test_what_it_prints_is_a_setup_without_a_trap_also_after_a_failover(tmp_path):
-    port = free_port()
-    url = f"redis://127.0.2.33:{port}"
-    with running(tmp_path, places(port), port) as (nodes, config, api):
+def addresses(found):
+    return {(x["name"], x["address"], x["real"]) for x in found["servers"]}
+
+
+@pytest.mark.parametrize("how", ["address", "name"])
+def test_what_it_prints_has_no_trap_also_after_a_failover(tmp_path, how):
+    places = by_address(free_port()) if how == "address" else by_name()
+    url = f"redis://{places['s1'][0]}"
+    with running(tmp_path, places) as (nodes, config, api):
+        told = words_for(places)
         for name in NAMES[3:]:
             nodes[name].do("SENTINEL", "DEBUG", "info-period", 200, "publish-period", 100)
-        wait_until(lambda: is_whole(report(url, "--config", config)), "there is no trap")
-        assert report(url, "--api", api)["servers"] == \
-            report(url, "--config", config)["servers"]
+        wait_until(lambda: is_whole(report(url, *told)), "there is no trap")
+        assert addresses(report(url, *told)) == {(n, *at) for n, at in places.items()}
+        if how == "address":
+            for other in ("--api", api), ("--config", config):
+                assert addresses(report(url, *other)) == addresses(report(url, *told))
         with Redis(url) as s:
             assert s.do("SENTINEL", "FAILOVER", "mymaster") == "OK"
 
         def is_over():
             with contextlib.suppress(OSError, AssertionError):  # clients are killed
                 role = nodes["r1"].do("ROLE")
-                return role[0] == "slave" and role[1].startswith("127.0.2.3")
+                return role[0] == "slave" and f"{role[1]}:{role[2]}" in \
+                    (places["r2"][0], places["r3"][0])
         wait_until(is_over, "r1 follows another, by the proxy")
-        wait_until(lambda: is_whole(report(url, "--api", api)), "there is no trap again")
+        wait_until(lambda: is_whole(report(url, *told)), "there is no trap again")
 
 
 def config_of(*words):
@@ -103,7 +124,7 @@ def test_names_are_announced_only_where_sentinels_resolve_them():
 
 
 def test_the_proxys_own_file_is_enough_to_print_the_rest(tmp_path):
-    words = places(6379)
+    words = words_for(by_address(6379))
     (tmp_path / "sunder.yaml").write_text(config_of(*words, "--for", "proxy"))
     again = config_of("--config", str(tmp_path / "sunder.yaml"))
     assert again == config_of(*words)
