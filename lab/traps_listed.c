@@ -205,9 +205,25 @@ static void leftover(const struct survey *s, const struct listing *l, const char
     trap_mend(t, TRAPS_COMMAND, "SENTINEL RESET %s", s->service);
 }
 
+/* What was announced once is remembered, also when something else is announced now. */
+static void remembered(const struct survey *s, const struct listing *l, struct traps *out)
+{
+    const char *name = s->server[l->by].name;
+    char at[ADDR_TEXT_MAX];
+    struct trap *t;
+
+    t = trap_add(out, TRAP_REUSED_CONF, name);
+    trap_say(t, "%s lists a replica at %s, a real address that no master lists", name,
+             addr_print(&l->at, at, sizeof at));
+    trap_mend(t, TRAPS_COMMAND, "SENTINEL RESET %s", s->service);
+}
+
 static void stray_replica(const struct survey *s, const struct listing *l,
                           struct traps *out)
 {
+    if (l->kind == WATCHES_REPLICA && s->spot[l->spot].way == WAY_DIRECT &&
+        !is_listed_by_master(s, l))
+        remembered(s, l, out);
     if (is_told(s, &l->at) || !nobody_of_ours(s, l))
         return;
     if (l->kind == LISTS_REPLICA && strcmp(l->state, "online") == 0)

@@ -193,6 +193,18 @@ def test_a_replica_that_announces_nothing_is_not_found(setup):
     setup.mend()
 
 
+def test_a_replica_that_announces_its_real_address_goes_past_the_proxy(setup):
+    """The sentinels remember the address when it is announced no more."""
+    setup.announce("r3", *setup.lab.node("r3")["real"].split(":"))
+    setup.expect(("replica-announce", "r3"))
+    setup.expect_guess("replica-announce")
+    wait_until(lambda: setup.lab.node("r3")["real"] in
+               str(setup.do("s1", "SENTINEL", "REPLICAS", "mymaster")), "s1 knows it")
+    setup.announce("r3", *setup.lab.node("r3")["address"].split(":"))
+    wait_until(lambda: ("reused-conf", "s1") in setup.traps(), "s1 is named")
+    setup.mend()
+
+
 def sentinel_conf(setup, *lines):
     host, port = setup.lab.node("r1")["address"].split(":")
     return (f"sentinel monitor mymaster {host} {port} 2",
@@ -207,9 +219,11 @@ def test_a_sentinel_that_announces_nothing_is_reached_past_the_proxy(setup, tmp_
         wait_until(others_go_past_the_proxy, "the others reach s4 directly")
         assert setup.traps() == {("sentinel-announce", "s4")}
         setup.expect_guess("sentinel-announce")
-        for trap in setup.report()["traps"]:
-            setup.apply(trap)
-        setup.expect()
+        setup.mend_traps()
+        setup.do("s4", "SENTINEL", "CONFIG", "SET", "announce-ip", "127.0.1.14")
+        setup.do("s4", "SENTINEL", "CONFIG", "SET", "announce-port", setup.port)
+        setup.expect(("sentinel-announce", "s4"))
+        setup.mend_traps()
 
 
 def test_an_announced_address_without_its_port_is_another_one(setup, tmp_path):
