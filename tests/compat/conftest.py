@@ -5,6 +5,7 @@ redis-py is Debian's. What cannot be had is skipped, with the reason.
 """
 
 import fcntl
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -74,3 +75,23 @@ def fixture_node(npm_trouble):
 def node_command(script):
     return ["env", f"NODE_PATH={os.path.join(PREFIX, 'node_modules')}", "node",
             os.path.join(HERE, script)]
+
+
+# Redis clients, each with one script for a purpose: follow_ioredis.js, follow_redis_py.py.
+
+CLIENTS = ("ioredis", "node-redis", "redis-py")
+
+
+def missing(client, npm_trouble):
+    """Why it cannot be had, or None."""
+    if client != "redis-py":
+        return npm_trouble
+    found = importlib.util.find_spec("redis")
+    return None if found else "no redis module for Python"
+
+
+def command(purpose, client, *words):
+    script = f"{purpose}_{client.replace('-', '_')}"
+    if client == "redis-py":
+        return [sys.executable, os.path.join(HERE, f"{script}.py"), *words]
+    return [*node_command(f"{script}.js"), *words]

@@ -4,20 +4,19 @@ One lab, and all clients at once in it: each writes numbers without end. The mas
 changed by hand, and then the new one is killed.
 """
 
-import importlib.util
+import contextlib
 import os
 import signal
 import subprocess
-import sys
 import threading
+import time
 
 import pytest
-from conftest import HERE, node_command
+from conftest import CLIENTS, command, missing
 from exercises import needs_redis
 from labs import DEADLINE, Lab, Redis, wait_until
 
 pytestmark = needs_redis
-CLIENTS = ("ioredis", "node-redis", "redis-py")
 TCP_ESTABLISHED = "01"
 
 
@@ -26,7 +25,7 @@ class Client:
 
     def __init__(self, name, argv):
         self.key = f"compat:{name}"
-        self.acknowledged, self.errors = 0, []
+        self.acknowledged, self.errors, self.times = 0, [], []
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True,
                                         stdin=subprocess.DEVNULL)
         self.reader = threading.Thread(target=self.read, daemon=True)
@@ -37,7 +36,14 @@ class Client:
             if line.startswith("error"):
                 self.errors.append(line)
             else:
+                self.times.append(time.monotonic())
                 self.acknowledged = int(line)
+
+    def longest_gap(self, start):
+        """Between two writes that were acknowledged, from then on, in seconds."""
+        times = [t for t in self.times if t >= start]
+        before = [t for t in self.times if t < start][-1:]
+        return max(b - a for a, b in zip(before + times, times))
 
     def peers(self):
         """The hosts that it has connections to."""
@@ -62,21 +68,14 @@ class Client:
         self.process.stdout.close()
 
 
-def command(name, sentinels):
-    if name == "redis-py":
-        argv = [sys.executable, os.path.join(HERE, "follow_redis_py.py")]
-    else:
-        argv = node_command(f"follow_{name.replace('-', '_')}.js")
-    return argv + [sentinels]
-
-
 class Drill:
     """The lab, the clients, and what became of them."""
 
     def __init__(self, lab, clients):
         self.lab, self.clients = lab, clients
         self.at = {n["address"]: n for n in lab.map["nodes"]}
-        self.trouble = {}
+        self.side = "127.0.1." if lab.map["direct"] else "127.0.2."
+        self.trouble, self.gaps = {}, {}
 
     def master(self):
         """Whom the sentinels name, when they agree."""
@@ -99,7 +98,7 @@ class Drill:
             try:
                 wait_until(lambda c=client, b=before: self.stored(at, c) > b + 1 and
                            c.acknowledged > b + 1, f"{name} writes to {at}")
-                assert {h[:8] for h in client.peers()} == {"127.0.2."}
+                assert {h[:8] for h in client.peers()} == {self.side}
             except (AssertionError, OSError) as e:
                 self.trouble.setdefault((name, when), f"{e} {client.errors[-3:]}")
 
@@ -113,31 +112,38 @@ class Drill:
         return len(known) == 2 and all(dict(zip(r[::2], r[1::2]))["flags"] == "slave"
                                        for r in known)
 
+    def measure(self, when, start):
+        for name, client in self.clients.items():
+            if (name, when) not in self.trouble:
+                self.gaps[name, when] = client.longest_gap(start)
+
     def run(self):
         first = self.master()
         self.all_write_to(first, "start")
         wait_until(self.is_whole, "two replicas are there")
+        start = time.monotonic()
         with Redis(self.lab.map["url_s"].split(",")[0]) as s:
             assert s.do("SENTINEL", "FAILOVER", "mymaster") == "OK"
         second = self.new_master(first)
         self.all_write_to(second, "failover")
+        self.measure("failover", start)
         wait_until(self.is_whole, "the old master is a replica")
+        start = time.monotonic()
         os.kill(self.at[second]["pid"], signal.SIGKILL)
         self.all_write_to(self.new_master(second), "kill")
+        self.measure("kill", start)
 
 
-@pytest.fixture(scope="module")
-def drill(tmp_path_factory, npm_trouble):
-    have = {"ioredis": not npm_trouble, "node-redis": not npm_trouble,
-            "redis-py": importlib.util.find_spec("redis")}
+@contextlib.contextmanager
+def drill_in(directory, npm_trouble, *args):
     clients = {}
-    with Lab(tmp_path_factory.mktemp("lab"), "--sentinels", "3", "--fast",
-             "--down-after", "500ms") as lab:
+    with Lab(directory, "--sentinels", "3", "--fast", "--down-after", "500ms",
+             *args) as lab:
         sentinels = ",".join(u.rpartition("/")[2] for u in lab.map["url_s"].split(","))
         try:
             for name in CLIENTS:
-                if have[name]:
-                    clients[name] = Client(name, command(name, sentinels))
+                if not missing(name, npm_trouble):
+                    clients[name] = Client(name, command("follow", name, sentinels))
             done = Drill(lab, clients)
             done.run()
             yield done
@@ -146,10 +152,16 @@ def drill(tmp_path_factory, npm_trouble):
                 client.end()
 
 
+@pytest.fixture(scope="module")
+def drill(tmp_path_factory, npm_trouble):
+    with drill_in(tmp_path_factory.mktemp("lab"), npm_trouble) as done:
+        yield done
+
+
 @pytest.mark.parametrize("when", ["start", "failover", "kill"])
 @pytest.mark.parametrize("name", CLIENTS)
 def test_a_client_writes_through_the_proxy_to_whoever_is_master(drill, npm_trouble, name,
                                                                  when):
     if name not in drill.clients:
-        pytest.skip(npm_trouble if name != "redis-py" else "no redis module for Python")
+        pytest.skip(missing(name, npm_trouble))
     assert (name, when) not in drill.trouble, drill.trouble[name, when]
