@@ -5,7 +5,7 @@
  *     - {name: r1, listen: 127.0.2.1:6379, upstream: 127.0.1.1:6379, sources: 127.0.1.1}
  *     - {name: s1, kind: sentinel, listen: ..., upstream: ..., sources: [...]}
  *   clients:
- *     - {name: app, sources: [127.0.3.1, 10.1.0.0/16]}
+ *     - {name: app, sources: [127.0.3.1, 10.1.0.0/16, app.shop.svc]}
  *   rules:
  *     - on r2 -> r1 replies do latency 50ms
  *   limits: {lane: 8mb, total: 512mb, sessions: 20000}
@@ -13,6 +13,7 @@
  *   connect-timeout: 5s
  *   journal: FILE               # write one
  *   replay: FILE                # or do again what one says
+ *   cluster-domain: cluster.local    # ends names that end in .svc
  *
  * Unknown keys, duplicate names, two nodes on one listen address and a source that two
  * parties claim are errors with a line and a column.
@@ -35,6 +36,8 @@ struct config_party {
     char                name[RULE_NAME_MAX];
     struct addr_range  *sources;
     size_t              nsources;
+    char              **hosts; /* sources that are names */
+    size_t              nhosts;
     struct config_place place;
 };
 
@@ -61,6 +64,7 @@ struct config {
     bool                 replace_qdisc; /* host faults may remove what others put there */
     char                *journal;       /* path, or NULL */
     char                *replay;        /* path of a journal to follow, or NULL */
+    char                *domain; /* of the cluster, without a dot before; or NULL */
 };
 
 void config_init(struct config *c); /* the defaults above, no nodes */

@@ -128,6 +128,9 @@ size_t dialog_room(const struct dialog *d, enum lane_id lane);
  * the old plan in force. */
 int dialog_replan(struct dialog *d, struct plan *plan, nsec now) MUST_CHECK;
 
+/* It is known better who dials. Until dialog_replan the rules are as they were. */
+void dialog_is_from(struct dialog *d, const struct party *from, uint64_t ordinal);
+
 /* A session begins: take up the plan, and let its rules say how long to wait before the
  * upstream is dialed (d->wait) and whether to go on at all (d->doom). */
 int dialog_open(struct dialog *d, nsec now) MUST_CHECK;

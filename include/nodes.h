@@ -56,12 +56,17 @@ struct node {
 struct dialer { /* a range of source addresses and whose it is */
     struct addr_range range;
     size_t            who;
+    const char       *host; /* the name that it stands for just now; NULL = itself */
 };
 
 int  nodes_build(struct proxy *p, const struct config *c) MUST_CHECK; /* 0 or -ENOMEM */
 int  nodes_listen(struct proxy *p, const struct config *c, struct err *e) MUST_CHECK;
 void nodes_reap(struct proxy *p); /* free those that have gone and nobody knows */
 void nodes_free(struct proxy *p);
+
+/* From now on this name of a party stands for these addresses and no others. */
+void nodes_dialers(struct proxy *p, size_t who, const char *host,
+                   const struct addr_range *at, size_t n);
 
 /* Who dials from there, and the link of it, made when it is the first; NULL = ENOMEM. */
 size_t        nodes_who(const struct proxy *p, const struct sockaddr *peer);
@@ -70,6 +75,14 @@ struct node  *nodes_find(const struct proxy *p, const char *name); /* or NULL */
 struct party *nodes_rest(const struct proxy *p); /* everybody who has no name */
 /* The link if anybody ever dialed; else NULL. */
 const struct link *nodes_link_seen(const struct node *n, size_t who);
+
+/* names.c: sources that are names. Whoever dials from where they lead is known by them,
+ * also when the name learns of its address after the session has begun. */
+int  names_add(struct proxy *p, const struct config_party *c, size_t who) MUST_CHECK;
+void names_drop(struct proxy *p, size_t who);
+void names_look(struct proxy *p); /* soon: somebody dials whom nobody knows */
+void names_stop(struct proxy *p); /* what is under way still comes back */
+void names_free(struct proxy *p);
 
 /* listener.c */
 int  listener_open(struct listener *l, struct node *n, const struct addr *at,

@@ -47,6 +47,7 @@ struct proxy {
     size_t             clients;
     struct party     **party; /* by who; NULL = nobody at present */
     size_t             parties;
+    struct names      *names; /* NULL = all sources are addresses */
     struct dialer     *dialer;
     size_t             dialers;
     struct session    *sessions; /* doubly linked */
@@ -97,6 +98,7 @@ const struct session *session_replicating(const struct proxy *p, const struct li
 /* session.c */
 void session_start(struct proxy *p, struct node *n, int fd, const struct sockaddr *peer);
 void session_replan(struct session *s, nsec now);
+void session_identify(struct session *s); /* who dials may be known better by now */
 void session_turn(struct session *s, nsec now);
 void session_close(struct session *s, enum close_how how);
 

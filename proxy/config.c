@@ -36,12 +36,20 @@ void config_init(struct config *c)
     };
 }
 
+static void release_party(struct config_party *p)
+{
+    for (size_t i = 0; i < p->nhosts; i++)
+        free(p->hosts[i]);
+    free(p->hosts);
+    free(p->sources);
+}
+
 void config_release(struct config *c)
 {
     for (size_t i = 0; i < c->nnodes; i++)
-        free(c->nodes[i].party.sources);
+        release_party(&c->nodes[i].party);
     for (size_t i = 0; i < c->nclients; i++)
-        free(c->clients[i].sources);
+        release_party(&c->clients[i]);
     for (size_t i = 0; i < c->nrules; i++)
         rule_unref(&c->rules[i]);
     free(c->nodes);
@@ -50,6 +58,7 @@ void config_release(struct config *c)
     free(c->rule_places);
     free(c->journal);
     free(c->replay);
+    free(c->domain);
     config_init(c);
 }
 
@@ -226,12 +235,37 @@ int config_add_client(struct config *c, const char *name, struct err *e)
     return rc;
 }
 
+/* Letters, digits, hyphens and dots, and something that no address has. */
+static bool is_host(const char *s)
+{
+    size_t n = strspn(s,
+                      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.");
+
+    return s[0] != '.' && s[0] != '-' && s[n] == '\0' && n < ADDR_HOST_MAX &&
+           strspn(s, "0123456789.") != n;
+}
+
+static int add_host(struct config_party *p, const char *host, struct err *e)
+{
+    char **more = grown(p->hosts, p->nhosts, sizeof *more, e);
+
+    if (more == NULL)
+        return -ENOMEM;
+    p->hosts = more;
+    if ((more[p->nhosts] = strdup(host)) == NULL)
+        return err_set(e, -ENOMEM, "out of memory");
+    p->nhosts++;
+    return 0;
+}
+
 int config_add_source(struct config_party *p, const char *range, struct err *e)
 {
     struct addr_range r, *more;
-    int rc = addr_range_parse(range, &r, e);
+    int rc;
 
-    if (rc < 0)
+    if (is_host(range))
+        return add_host(p, range, e);
+    if ((rc = addr_range_parse(range, &r, e)) < 0)
         return rc;
     more = grown(p->sources, p->nsources, sizeof *more, e);
     if (more == NULL)
@@ -319,6 +353,25 @@ static bool has_range(const struct config_party *p, const struct addr_range *r)
     return false;
 }
 
+static bool has_host(const struct config_party *p, const char *host)
+{
+    for (size_t i = 0; i < p->nhosts; i++)
+        if (strcasecmp(p->hosts[i], host) == 0)
+            return true;
+    return false;
+}
+
+static bool in_common(const struct config_party *a, const struct config_party *b)
+{
+    for (size_t i = 0; i < a->nsources; i++)
+        if (has_range(b, &a->sources[i]))
+            return true;
+    for (size_t i = 0; i < a->nhosts; i++)
+        if (has_host(b, a->hosts[i]))
+            return true;
+    return false;
+}
+
 /* Ranges may lie inside each other: the narrowest says whose an address is. Only the
  * same range twice has no answer. */
 static int check_sources(const struct config *c, struct err *e)
@@ -327,14 +380,12 @@ static int check_sources(const struct config *c, struct err *e)
         for (size_t j = 0; j < i; j++) {
             const struct config_party *a = party_at(c, i), *b = party_at(c, j);
 
-            for (size_t k = 0; k < a->nsources; k++) {
-                if (!has_range(b, &a->sources[k]))
-                    continue;
-                err_set(e, -EINVAL, "'%s' and '%s' have a source in common", b->name,
-                        a->name);
-                err_hint(e, "the source says who dials: it can be only one");
-                return at(a->place, e);
-            }
+            if (!in_common(a, b))
+                continue;
+            err_set(e, -EINVAL, "'%s' and '%s' have a source in common", b->name,
+                    a->name);
+            err_hint(e, "the source says who dials: it can be only one");
+            return at(a->place, e);
         }
     return 0;
 }

@@ -17,4 +17,7 @@ int config_set_upstream(struct config_node *n, const char *text, struct err *e);
 int config_set_kind(struct config_node *n, const char *text, struct err *e);
 int config_set_when_down(struct config *c, const char *text, struct err *e);
 
+/* Names that end in .svc get the cluster's domain, if one is given. */
+int config_complete(struct config *c, struct err *e);
+
 #endif

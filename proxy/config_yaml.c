@@ -63,6 +63,21 @@ static int read_replay(struct doc *d, yaml_node_t *node, void *into)
     return read_path(d, node, "replay", &((struct config *)into)->replay);
 }
 
+static int read_domain(struct doc *d, yaml_node_t *node, void *into)
+{
+    struct config *c = into;
+    const char *s = doc_text(d, node, "a domain, such as cluster.local");
+
+    if (s == NULL)
+        return -EINVAL;
+    free(c->domain);
+    c->domain = strdup(s);
+    if (c->domain && *s && *s != '.' && strpbrk(s, " :/") == NULL)
+        return 0;
+    err_set(d->e, -EINVAL, "'%.60s' is no domain: write it like cluster.local", s);
+    return doc_at(d, node);
+}
+
 /* parties */
 
 static struct config_place place_of(const yaml_node_t *node)
@@ -218,6 +233,7 @@ static const struct doc_key keys[] = {
     {"precise", read_precise, false},
     {"journal", read_journal, false},
     {"replay", read_replay, false},
+    {"cluster-domain", read_domain, false},
     {NULL, NULL, false},
 };
 
@@ -225,6 +241,8 @@ int config_parse(struct config *c, const char *text, size_t n, struct err *e)
 {
     int rc = doc_parse(text, n, "the configuration", keys, c, e);
 
+    if (rc == 0)
+        rc = config_complete(c, e);
     return rc < 0 ? rc : config_check(c, e);
 }
 

@@ -111,6 +111,13 @@ void dialog_init(struct dialog *d, struct core *core, const struct party *from,
     d->plan = plan_ref(plan);
 }
 
+void dialog_is_from(struct dialog *d, const struct party *from, uint64_t ordinal)
+{
+    d->from = from;
+    d->ordinal = ordinal;
+    d->link = link_hash(from, d->to);
+}
+
 void dialog_release(struct dialog *d)
 {
     for (int i = 0; i < 2; i++)

@@ -71,6 +71,8 @@ static void put_sources(struct journal *j, const struct config_party *p)
             i ? "," : " sources=", inet_ntop(r->family, r->bytes, text, sizeof text),
             r->bits);
     }
+    for (size_t i = 0; i < p->nhosts; i++)
+        put(j, "%s%s", i + p->nsources ? "," : " sources=", p->hosts[i]);
     put(j, "\n");
 }
 

@@ -76,13 +76,15 @@ static int add_dialers(struct proxy *p, const struct config_party *c, size_t who
 {
     struct dialer *all;
 
+    if (names_add(p, c, who) < 0)
+        return -ENOMEM;
     if (c->nsources == 0)
         return 0;
     if ((all = realloc(p->dialer, (p->dialers + c->nsources) * sizeof *all)) == NULL)
         return -ENOMEM;
     p->dialer = all;
     for (size_t i = 0; i < c->nsources; i++)
-        p->dialer[p->dialers++] = (struct dialer){c->sources[i], who};
+        p->dialer[p->dialers++] = (struct dialer){c->sources[i], who, NULL};
     return 0;
 }
 
@@ -90,9 +92,29 @@ static void drop_dialers(struct proxy *p, size_t who)
 {
     size_t kept = 0;
 
+    names_drop(p, who);
     for (size_t i = 0; i < p->dialers; i++)
         if (p->dialer[i].who != who)
             p->dialer[kept++] = p->dialer[i];
+    p->dialers = kept;
+}
+
+void nodes_dialers(struct proxy *p, size_t who, const char *host,
+                   const struct addr_range *at, size_t n)
+{
+    struct dialer *all = realloc(p->dialer, (p->dialers + n + 1) * sizeof *all);
+    size_t kept = 0;
+
+    if (all == NULL) {
+        log_error("name.failed", "name=%s reason=\"out of memory\"", host);
+        return;
+    }
+    p->dialer = all;
+    for (size_t i = 0; i < p->dialers; i++)
+        if (all[i].who != who || all[i].host == NULL || strcmp(all[i].host, host) != 0)
+            all[kept++] = all[i];
+    for (size_t i = 0; i < n; i++)
+        all[kept++] = (struct dialer){at[i], who, host};
     p->dialers = kept;
 }
 
@@ -211,6 +233,7 @@ int nodes_listen(struct proxy *p, const struct config *c, struct err *e)
     }
     for (size_t i = 0; i < p->nodes; i++)
         log_listening(p->node[i]);
+    names_look(p);
     return 0;
 }
 
@@ -278,6 +301,7 @@ void nodes_free(struct proxy *p)
     free(p->client);
     free(p->party);
     free(p->dialer);
+    names_free(p);
 }
 
 /* ---- while it runs ---- */
@@ -293,6 +317,7 @@ int proxy_node_add(struct proxy *p, const struct config_node *c, bool polite,
         (n = add_node(p, c)) == NULL)
         return err_set(e, -ENOMEM, "out of memory");
     n->polite = polite;
+    names_look(p);
     return 0;
 }
 

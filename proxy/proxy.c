@@ -365,6 +365,7 @@ void proxy_close(struct proxy *p, nsec drain, void (*done)(void *arg), void *arg
     hosts_undo(p);
     wake_set(&p->wake, &p->expiry, NSEC_NEVER);
     wake_set(&p->wake, &p->rerun, NSEC_NEVER);
+    names_stop(p);
     for (size_t i = 0; i < p->nodes; i++)
         listener_close(&p->node[i]->listener);
     proxy_unhold(p); /* our own: the rest is sessions and listeners */

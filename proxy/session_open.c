@@ -124,6 +124,39 @@ static struct session *session_new(struct proxy *p, struct node *n, struct link 
     return s;
 }
 
+/* It counts as a session of that link from now on, and as none of the one before. */
+static void move(struct session *s, struct link *l)
+{
+    log_info("session.is", "sid=%" PRIu64 " link=%s->%s was=%s", s->id, l->from->name,
+             l->to->name, s->link->from->name);
+    s->link->live--;
+    s->link->replicating -= s->replicating;
+    l->live++;
+    l->replicating += s->replicating;
+    s->link = l;
+    dialog_is_from(&s->dialog, l->from, ++l->sessions);
+    if (s->replicating)
+        proxy_replicating(s->proxy, l);
+}
+
+void session_identify(struct session *s)
+{
+    struct proxy *p = s->proxy;
+    struct sockaddr_storage peer;
+    int len = sizeof peer;
+    struct link *l;
+    size_t who;
+
+    if (s->closing ||
+        uv_tcp_getpeername(&s->side[DIALER].tcp, (struct sockaddr *)&peer, &len) < 0)
+        return;
+    who = nodes_who(p, (struct sockaddr *)&peer);
+    if (p->party[who] == nodes_rest(p) || p->party[who] == s->link->from ||
+        (l = nodes_link(s->node, who)) == NULL)
+        return; /* a name that leads nowhere for a while changes nobody */
+    move(s, l);
+}
+
 void session_start(struct proxy *p, struct node *n, int fd, const struct sockaddr *peer)
 {
     struct session *s = session_new(p, n, nodes_link(n, nodes_who(p, peer)), fd);
@@ -145,6 +178,8 @@ void session_start(struct proxy *p, struct node *n, int fd, const struct sockadd
     session_filter(s);
     log_debug("session.open", "sid=%" PRIu64 " link=%s->%s", s->id, s->link->from->name,
               s->link->to->name);
+    if (s->link->from == nodes_rest(p))
+        names_look(p);
     if (s->dialog.doom)
         session_close(s, s->dialog.doom);
     else if (s->dialog.wait)
