@@ -488,7 +488,7 @@ static bool is_loopback(const struct sockaddr *sa)
 
 static struct MHD_Daemon *start(struct http *h, struct sockaddr_storage *sa)
 {
-    unsigned flags = MHD_USE_EPOLL | (sa->ss_family == AF_INET6 ? MHD_USE_IPv6 : 0);
+    unsigned flags = MHD_USE_EPOLL | (sa->ss_family == AF_INET6 ? MHD_USE_DUAL_STACK : 0);
 
     return MHD_start_daemon(flags, 0, NULL, NULL, on_request, h, MHD_OPTION_SOCK_ADDR, sa,
                             MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS,

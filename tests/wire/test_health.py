@@ -37,6 +37,16 @@ def test_it_may_listen_on_every_address_without_a_token(sunder, upstream):
     assert get(proxy, "/readyz") == (200, "ok\n")
 
 
+def test_on_every_address_of_both_families_means_both(sunder, upstream):
+    proxy = sunder(upstream(), (), "--health", "[::]:0")
+    port = int(proxy.event("health")["address"].rsplit(":", 1)[1])
+    for address in ("127.0.0.1", "::1"):
+        c = http.client.HTTPConnection(address, port, timeout=DEADLINE)
+        c.request("GET", "/readyz")
+        assert c.getresponse().status == 200
+        c.close()
+
+
 @pytest.mark.parametrize("rule", ["on * -> * do blackhole", "on * -> * do refuse",
                                   "on * -> * do hang"])
 def test_no_fault_makes_it_unready(sunder, upstream, rule):
