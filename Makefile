@@ -93,8 +93,9 @@ test:                               ## install what is missing, run all tests; T
 	$Q-tools/install-deps compat host
 	$Q$(MAKE) --no-print-directory check
 
+TIERS = unit fuzz wire redis compat k8s host
 check: all $(UNIT) $(FUZZERS)
-	$Q$(RUN) unit fuzz wire redis compat k8s host
+	$Q$(RUN) $(TIERS)
 
 unit: $(UNIT)                       ## unit tests only
 	$Q$(RUN) unit
@@ -114,9 +115,9 @@ fuzz-replay: $(FUZZERS)             ## replay every input the fuzzers ever kept
 	$Q$(RUN) fuzz
 
 ASAN = B=build/asan CFLAGS='-O1 -g' SANITIZE=address,undefined
-asan:                               ## all tests under address and undefined sanitizers
+asan:                               ## tests of our own code under sanitizers
 	$Qtools/install-deps build test
-	$Q$(MAKE) --no-print-directory $(ASAN) check
+	$Q$(MAKE) --no-print-directory $(ASAN) TIERS='unit fuzz wire redis' check
 
 FUZZ_SECONDS ?= 60
 fuzz:                               ## run each fuzzer for FUZZ_SECONDS=60

@@ -169,6 +169,15 @@ class Link:
         """Milliseconds, of the tenth part that is fastest: the rest is the machine's."""
         return sorted(self.exchange() for _ in range(n))[n // 10] * 1e3
 
+    def takes(self, least, most, n=20):
+        """Is that an exchange's time, in ms? Asked again while the machine is busy."""
+        seen = []
+        for _ in range(10):
+            seen.append(self.rtt(n))
+            if least <= seen[-1] <= most:
+                return True
+        pytest.fail(f"{seen} ms, each of {n} exchanges; {least} to {most} expected")
+
     def trickle(self, n):
         """So many replies, a segment each, and all of them arrive."""
         for _ in range(n):
@@ -195,6 +204,15 @@ class Link:
         sender.join()
         (start, first), (end, last) = arrived[0], arrived[-1]
         return (last - first) / (end - start) if end > start else 1e12
+
+    def carries(self, size, rate, rel):
+        """Is that its rate, for a reply of that size? Asked again likewise."""
+        seen = []
+        for _ in range(5):
+            seen.append(self.rate(size))
+            if abs(seen[-1] - rate) <= rel * rate:
+                return True
+        pytest.fail(f"{seen} bytes a second; {rate} expected, give or take {rel}")
 
     def close(self):
         self.dialer.close()
