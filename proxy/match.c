@@ -25,10 +25,12 @@ bool match_who(const char *list, const struct party *p)
     while (*list) {
         size_t n = strcspn(list, ",");
 
-        memcpy(one, list, n);
-        one[n] = '\0';
-        if (one_name(one, p))
-            return true;
+        if (n < sizeof one) { /* nobody's name is longer */
+            memcpy(one, list, n);
+            one[n] = '\0';
+            if (one_name(one, p))
+                return true;
+        }
         list += n + (list[n] == ',');
     }
     return false;

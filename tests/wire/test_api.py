@@ -125,6 +125,8 @@ def test_metrics_are_live(apis, upstream):
     ("POST", "/cut", '{"a": "client"}', 400, "missing 'b'"),
     ("POST", "/cut", '{"a": "client", "b": "r1", "how": "so"}', 400, "how cannot be"),
     ("POST", "/heal", '{"name": "nobody"}', 404, "nobody"),
+    ("POST", "/isolate", '{"who": "' + "r1" * 400 + '"}', 400, "no node or client named"),
+    ("POST", "/split", '{"groups": "r1/' + "r1" * 400 + '"}', 400, "no node or client"),
 ])
 def test_what_is_wrong_is_said(apis, upstream, method, path, body, status, said):
     _, api = apis(upstream())
