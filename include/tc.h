@@ -41,6 +41,10 @@ int tc_root(struct tc *t, int device, char name[TC_NAME]) MUST_CHECK;
 int tc_root_add(struct tc *t, int device) MUST_CHECK;
 int tc_root_del(struct tc *t, int device) MUST_CHECK;
 
+/* Does the kernel know this kind of qdisc? Changes nothing: it is asked for one without
+ * the options that it cannot do without. 0, -ENOENT, or -EPERM when we may not ask. */
+int tc_kind(struct tc *t, int device, const char *kind) MUST_CHECK;
+
 /* Devices with our root: fills in at most max, answers how many there are. */
 int tc_devices(struct tc *t, int *device, size_t max) MUST_CHECK;
 

@@ -4,6 +4,7 @@
 
 #include "cli.h"
 #include "commands.h"
+#include "doctor.h"
 #include "exercise.h"
 #include "lab.h"
 #include "picture.h"
@@ -24,6 +25,7 @@ static const struct command commands[] = {
     {"hello", "connect, say HELLO, read the key mystery", cmd_hello},
     {"topology", "is every link proxied, and will it stay so?", cmd_topology},
     {"faults", "the catalogue of faults and their parameters", cmd_faults},
+    {"doctor", "what this machine can do, and how to get the rest", cmd_doctor},
     {"clean", "remove what a killed proxy left on network devices", cmd_clean},
     {"journal", "do again what rules have decided before", cmd_journal},
     {0},

@@ -282,6 +282,40 @@ int tc_class_del(struct tc *t, int device, uint16_t minor)
     return rc;
 }
 
+/* ---- messages of our own ---- */
+
+static struct nl_msg *message(int type, int flags, int device, uint32_t parent,
+                              uint32_t handle)
+{
+    struct nl_msg *m = nlmsg_alloc_size(MESSAGE);
+    struct tcmsg head = {
+        .tcm_family = AF_UNSPEC,
+        .tcm_ifindex = device,
+        .tcm_parent = parent,
+        .tcm_handle = handle,
+    };
+
+    if (m && nlmsg_put(m, NL_AUTO_PORT, NL_AUTO_SEQ, type, 0, flags) &&
+        nlmsg_append(m, &head, sizeof head, NLMSG_ALIGNTO) == 0)
+        return m;
+    nlmsg_free(m);
+    return NULL;
+}
+
+int tc_kind(struct tc *t, int device, const char *kind)
+{
+    struct nl_msg *m = message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, device,
+                               TC_H_ROOT, TC_HANDLE(TC_MAJOR + 1, 0));
+    int rc;
+
+    if (m == NULL || nla_put_string(m, TCA_KIND, kind) < 0) {
+        nlmsg_free(m);
+        return -ENOMEM;
+    }
+    rc = outcome(t, nl_send_sync(t->sk, m)); /* frees m */
+    return rc == -EINVAL ? 0 : rc;
+}
+
 /* ---- netem ---- */
 
 static uint32_t chance(double x)
@@ -323,19 +357,8 @@ static int put_options(struct nl_msg *m, const struct egress *x)
 
 static struct nl_msg *netem_message(int type, int flags, int device, uint16_t minor)
 {
-    struct nl_msg *m = nlmsg_alloc_size(MESSAGE);
-    struct tcmsg head = {
-        .tcm_family = AF_UNSPEC,
-        .tcm_ifindex = device,
-        .tcm_parent = TC_HANDLE(TC_MAJOR, minor),
-        .tcm_handle = TC_HANDLE((uint32_t)minor, 0),
-    };
-
-    if (m && nlmsg_put(m, NL_AUTO_PORT, NL_AUTO_SEQ, type, 0, flags) &&
-        nlmsg_append(m, &head, sizeof head, NLMSG_ALIGNTO) == 0)
-        return m;
-    nlmsg_free(m);
-    return NULL;
+    return message(type, flags, device, TC_HANDLE(TC_MAJOR, minor),
+                   TC_HANDLE((uint32_t)minor, 0));
 }
 
 static int put_netem(struct tc *t, int device, uint16_t minor, const struct egress *x)

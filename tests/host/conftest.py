@@ -219,6 +219,9 @@ class Link:
         self.peer.close()
 
 
+# Before a command: it is root, and may nonetheless not touch devices and sockets.
+NO_CAPABILITY = ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"]
+
 CUT, FREE = "127.0.0.77", "127.0.0.78"
 
 

@@ -7,8 +7,8 @@ import threading
 import time
 
 import pytest
-from conftest import (CUT, FREE, Link, classes, console, has_netem, order, ours,
-                      qdiscs, tc, two_clients)
+from conftest import (CUT, FREE, NO_CAPABILITY, Link, classes, console, has_netem,
+                      order, ours, qdiscs, tc, two_clients)
 from peers import SUNDER, wait_until
 
 CONSOLE = ("--console", "127.0.0.1:0")
@@ -188,9 +188,6 @@ def test_the_classes_of_a_dead_proxy_go_and_those_of_a_living_one_stay(start):
 
 
 # ---- refusals ----
-
-NO_CAPABILITY = ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"]
-
 
 def refusal(*rules, wrap=(), flags=()):
     """What a proxy says that is started with such rules: exit code, text, hint."""
