@@ -30,7 +30,9 @@ size_t endpoint_unsent(const union endpoint *e);
 
 /* What the kernel knows of it; all zero where that is not TCP. */
 struct endpoint_facts {
-    uint32_t rtt_us, retransmits, unsent;
+    uint32_t rtt_us, retransmits;
+    uint32_t cwnd, unacked; /* the congestion window, and what is under way: segments */
+    uint32_t unsent;        /* bytes */
 };
 
 void endpoint_facts(const union endpoint *e, struct endpoint_facts *out);

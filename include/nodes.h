@@ -15,14 +15,22 @@
 struct ear;
 struct proxy;
 
+/* What the kernel knows of the live sockets of a link that lead to one peer. */
+struct link_sockets {
+    uint64_t rtt_us, cwnd, unacked; /* the longest, the least, the sum */
+    uint64_t retransmits;           /* the sum */
+};
+
 /* An ordered pair of parties. */
 struct link {
     const struct party *from, *to;
     uint64_t            sessions; /* ever: the ordinal of the newest */
     uint64_t            live;
-    uint64_t            replicating;   /* of them, with role replication */
-    uint64_t            full, partial; /* resyncs granted, ever */
-    uint64_t            rdb_size;      /* of the last whole RDB; 0 = none yet */
+    uint64_t            replicating;    /* of them, with role replication */
+    uint64_t            full, partial;  /* resyncs granted, ever */
+    uint64_t            rdb_size;       /* of the last whole RDB; 0 = none yet */
+    uint64_t            retransmits[2]; /* of sessions that have ended: to the dialer, */
+    struct link_sockets sockets[2];     /* the dialed; when last asked, of live ones */
 };
 
 struct listener {

@@ -103,12 +103,17 @@ static json_t *describe_lane(const struct session *s, enum lane_id lane)
 static json_t *describe_socket(const struct session *s, int side)
 {
     struct endpoint_facts f = {0};
+    uint32_t class = s->priority[side];
+    char name[16];
 
     if (side == DIALED && !s->connected)
         return json_null();
     endpoint_facts(&s->side[side], &f);
-    return json_pack("{s:i, s:i, s:i}", "rtt_us", (int)f.rtt_us, "retransmits",
-                     (int)f.retransmits, "unsent", (int)f.unsent);
+    snprintf(name, sizeof name, "%x:%x", class >> 16, class & 0xffff);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:s?}", "rtt_us", (json_int_t)f.rtt_us,
+                     "retransmits", (json_int_t)f.retransmits, "cwnd", (json_int_t)f.cwnd,
+                     "unacked", (json_int_t)f.unacked, "unsent", (json_int_t)f.unsent,
+                     "class", class ? name : NULL);
 }
 
 static json_t *describe_session(const struct session *s, nsec now)

@@ -14,4 +14,7 @@ json_t *describe_repl(const struct session *s);
 void describe_repl_event(const struct repl *r, json_t *into);
 void metrics_repl(const struct proxy *p, struct answer *a);
 
+/* Of the sockets of each link, in metrics_sockets.c. */
+void metrics_sockets(const struct proxy *p, struct answer *a);
+
 #endif

@@ -64,6 +64,8 @@ void endpoint_facts(const union endpoint *e, struct endpoint_facts *out)
     *out = (struct endpoint_facts){
         .rtt_us = info.tcpi_rtt,
         .retransmits = info.tcpi_total_retrans,
+        .cwnd = info.tcpi_snd_cwnd,
+        .unacked = info.tcpi_unacked,
         .unsent = (uint32_t)endpoint_unsent(e),
     };
 }

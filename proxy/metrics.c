@@ -75,5 +75,6 @@ void metrics_write(const struct proxy *p, struct answer *a)
     tox_metrics(p, a);
     by_link(p, a);
     metrics_repl(p, a);
+    metrics_sockets(p, a);
     by_rule(p, a);
 }

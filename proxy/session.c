@@ -103,6 +103,10 @@ void session_filter(struct session *s)
 
 static void close_side(struct session *s, int side, enum close_how how)
 {
+    struct endpoint_facts f;
+
+    endpoint_facts(&s->side[side], &f);
+    s->link->retransmits[side] += f.retransmits;
     endpoint_close(&s->side[side], how, s->wired[side], on_closed);
 }
 
