@@ -155,7 +155,9 @@ int course_lab(struct stage *s, const struct course_flags *f, const char *name,
 
 static int open_lab(struct stage *s, const struct course *c, bool direct)
 {
-    const struct lab_options lab = {.replicas = c->replicas, .direct = direct};
+    /* By disk a second replica need not wait for the first one's turn to be over. */
+    const struct lab_options lab = {
+        .replicas = c->replicas, .direct = direct, .tuning = {.disk = true}};
 
     return course_lab(s, c->flags, direct ? "direct" : "proxied", &lab);
 }

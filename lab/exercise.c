@@ -366,6 +366,7 @@ static const struct exercise *const exercises[] = {
     &exercise_serve_stale,
     &exercise_resync_storm,
     &exercise_monotonic,
+    &exercise_ack_drop,
     &exercise_failover,
     &exercise_split_brain,
     &exercise_planned_failover,

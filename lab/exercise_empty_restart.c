@@ -48,10 +48,10 @@ static const struct row {
     {"a replica", "r2", {.persistence = PERSIST_NONE}, "kill r2; start r2"},
     {"the master", "r1", {.persistence = PERSIST_NONE}, "kill r1; start r1"},
     {"the master, synchronised by disk", "r1", {.disk = true}, "kill r1; start r1"},
-    {"the master, with AOF", "r1", {.persistence = PERSIST_AOF}, "kill r1; start r1"},
+    {"the master, with AOF", "r1", {PERSIST_AOF, .disk = true}, "kill r1; start r1"},
     {"the master, after a promotion",
      "r1",
-     {.persistence = PERSIST_NONE},
+     {.disk = true},
      "kill r1; r2: REPLICAOF NO ONE; r3: REPLICAOF r2; start r1; r1: REPLICAOF r2"},
 };
 

@@ -23,15 +23,15 @@ static const struct usage usage = {
     .command = "exercise lost-acks",
     .line = "[options]",
     .about = "What is an acknowledgement worth when the master dies? Its replicas get "
-             "nothing for a second and a half, the master acknowledges every write, and "
+             "nothing for a second, the master acknowledges every write, and "
              "is killed.",
     .example = "sunder exercise lost-acks",
     .opts = opts,
 };
 
 #define CONTROL_OPS 100
-#define OPS         300
-#define WAIT_OPS    10
+#define OPS         200
+#define WAIT_OPS    5
 
 enum { DIRECT, PROXIED, STALLED, WAITED, ROWS };
 

@@ -126,3 +126,22 @@ def test_a_token_that_remembers_makes_both_hold(run):
     row = run("monotonic").rows["r3 lags, token"]
     assert (row["not_monotonic"], row["not_own"], row["failed"]) == (0, 0, 0)
     assert row["elsewhere"] >= 40
+
+
+def test_without_acknowledgements_wait_denies_what_every_replica_has(run):
+    row = run("ack-drop").rows["ACKs dropped"]
+    assert (row["acknowledged"], row["confirmed"], row["on_replica"]) == (5, 0, 5)
+    assert row["behind_bytes"] == 0
+
+
+def test_to_the_client_it_looks_like_a_stream_that_stands_still(run):
+    row = run("ack-drop").rows["stream stalled"]
+    assert (row["acknowledged"], row["confirmed"], row["on_replica"]) == (5, 0, 0)
+    assert row["behind_bytes"] > 0
+
+
+def test_min_replicas_refuses_while_the_replica_has_everything(run):
+    row = run("ack-drop").rows["ACKs dropped, min-replicas"]
+    assert row["errors"]["NOREPLICAS"] > 0
+    assert row["on_replica"] == row["acknowledged"]
+    assert row["sync_partial_ok"] >= 1 and row["sync_full"] == 0
