@@ -27,6 +27,10 @@ struct control_verb {
 
 extern const struct control_verb control_verbs[]; /* ends with .words == NULL */
 
+/* What a table for people shows of a verb's answer, "id from requests.bytes"; NULL = all
+ * that is not nested. */
+const char *control_columns(const struct control_verb *v);
+
 /* The verb whose words these begin with, and how many words it took; NULL and *e when
  * there is none: with the nearest one as a hint. */
 const struct control_verb *control_find(size_t n, const char *const *word, size_t *took,
@@ -36,8 +40,8 @@ const struct control_verb *control_find(size_t n, const char *const *word, size_
 int control_args(const struct control_verb *v, size_t n, const char *const *word,
                  json_t **args, struct err *e) MUST_CHECK;
 
-/* The verb of a request; what its path says goes into args. NULL when there is none, and
- * then *known says whether the path exists with another method. */
+/* The verb of a request; what its path says goes into args, unless that is NULL. NULL
+ * when there is none, and then *known says whether the path has another method. */
 const struct control_verb *control_route(const char *method, const char *path,
                                          json_t *args, bool *known);
 

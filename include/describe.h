@@ -19,6 +19,9 @@ json_t *describe_sessions(const struct proxy *p);
 json_t *describe_rules(const struct proxy *p);
 json_t *describe_rule(const struct plan_entry *e);
 json_t *describe_stats(const struct proxy *p);
+
+/* The last lines of the journal, at most so many; NULL and *e when there is none. */
+json_t *describe_journal(const struct proxy *p, size_t lines, struct err *e);
 json_t *describe_event(const struct proxy_event *ev);
 
 #endif

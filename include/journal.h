@@ -32,6 +32,11 @@ void journal_decision(struct journal *j, const struct decision *d);
 void journal_account(struct journal *j, const struct account *a);
 void journal_end(struct journal *j, const struct dialog *d);
 void journal_flush(struct journal *j);
+
+/* Its last whole lines, as far back as JOURNAL_TAIL bytes: *text is the caller's to free.
+ * 0, or a negative errno: -ESPIPE when it is written into something that is no file. */
+#define JOURNAL_TAIL ((size_t)1 << 20)
+int  journal_tail(struct journal *j, char **text, size_t *n) MUST_CHECK;
 void journal_close(struct journal **j);
 
 #endif

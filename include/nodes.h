@@ -26,6 +26,7 @@ struct link {
     const struct party *from, *to;
     uint64_t            sessions; /* ever: the ordinal of the newest */
     uint64_t            live;
+    uint64_t            bytes[2];       /* read, by lane, ever */
     uint64_t            replicating;    /* of them, with role replication */
     uint64_t            full, partial;  /* resyncs granted, ever */
     uint64_t            rdb_size;       /* of the last whole RDB; 0 = none yet */

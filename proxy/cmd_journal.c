@@ -13,11 +13,12 @@ static const struct opt opts[] = {{0}};
 
 static const struct usage usage = {
     "journal",
-    "replay FILE",
+    "replay FILE | tail [N]",
     "A journal (--journal FILE of proxy, lab and scenario run) has a line for every "
     "decision of every rule. `replay` prints a configuration for `sunder proxy` that "
     "makes the same rules act on the same frames of the same sessions with the same "
-    "orders, whatever the seed. It names FILE, which must stay where it is.",
+    "orders, whatever the seed. It names FILE, which must stay where it is. `tail` asks "
+    "a running proxy for the last lines of its journal; `sunder journal tail --help`.",
     "sunder journal replay run.journal >again.yaml && sunder proxy --config again.yaml",
     opts,
 };
@@ -123,14 +124,18 @@ static int replay(const char *path)
 
 int cmd_journal(int argc, char **argv)
 {
-    int status, first = cli_parse(&usage, argc, argv, &status);
+    int status, first;
 
+    if (argc > 1 && strcmp(argv[1], "tail") == 0)
+        return cmd_control(argc, argv);
+    first = cli_parse(&usage, argc, argv, &status);
     if (first < 0)
         return status;
     if (first == argc)
-        return cli_usage(&usage, "what is to be done with a journal? replay FILE");
+        return cli_usage(&usage,
+                         "what is to be done with a journal? replay FILE, or tail");
     if (strcmp(argv[first], "replay") != 0)
-        return cli_usage(&usage, "'%.40s' is nothing to do with a journal: replay FILE",
+        return cli_usage(&usage, "'%.40s' is nothing to do with a journal: replay, tail",
                          argv[first]);
     if (argc - first != 2)
         return cli_usage(&usage, "replay takes one FILE");

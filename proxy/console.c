@@ -1,8 +1,5 @@
-/* console.c -- see console.h.
- *
- * A request is read whole into a small buffer (its frame is found by resp.c), made into
- * words, and answered at once. Commands that client libraries send on their own (HELLO,
- * CLIENT, COMMAND, SELECT, PING) are answered so that they go on.
+/* console.c -- see console.h. A request is read whole into a small buffer and answered
+ * at once, by console_talk.c.
  */
 #include "console.h"
 
@@ -11,14 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "answer.h"
-#include "control.h"
+#include "console_talk.h"
 #include "describe.h"
 #include "log.h"
-
-#define WORDS_MAX 256
 
 struct client {
     struct client *next, **at; /* in the console's list */
@@ -26,8 +20,8 @@ struct client {
     uv_tcp_t tcp;
     char in[CONSOLE_REQUEST];
     size_t n;
-    int resp;
-    bool subscribed, closing;
+    struct console_talk talk;
+    bool closing;
 };
 
 struct console {
@@ -91,7 +85,7 @@ static void drop(struct client *cl)
     if (cl->next)
         cl->next->at = cl->at;
     cl->console->live--;
-    if (cl->subscribed && !cl->console->closing)
+    if (cl->talk.subscribed && !cl->console->closing)
         watch(cl->console, -1);
     uv_close((uv_handle_t *)&cl->tcp, on_client_closed);
 }
@@ -128,69 +122,6 @@ static void send_answer(struct client *cl, struct answer *a)
     }
 }
 
-/* ---- commands of Redis that clients send by themselves ---- */
-
-static void hello(struct client *cl, size_t n, const char *const *word, struct answer *a)
-{
-    json_t *o;
-
-    if (n > 1 && strcmp(word[1], "2") != 0 && strcmp(word[1], "3") != 0) {
-        answer_text(a, "-NOPROTO unsupported protocol version\r\n");
-        return;
-    }
-    if (n > 1)
-        cl->resp = a->resp = word[1][0] - '0';
-    o = json_pack("{s:s, s:s, s:i, s:i, s:s, s:s, s:[]}", "server", "sunder", "version",
-                  SUNDER_VERSION, "proto", cl->resp, "id", 1, "mode", "console", "role",
-                  "proxy", "modules");
-    answer_json(a, o);
-    json_decref(o);
-}
-
-static void subscribe(struct client *cl, size_t n, const char *const *word,
-                      struct answer *a)
-{
-    if (n != 2 || strcasecmp(word[1], "events") != 0) {
-        answer_text(a, "-ERR the one channel there is: SUBSCRIBE events\r\n");
-        return;
-    }
-    if (!cl->subscribed)
-        watch(cl->console, 1);
-    cl->subscribed = true;
-    answer_text(a, "%c3\r\n$9\r\nsubscribe\r\n$6\r\nevents\r\n:1\r\n",
-                cl->resp == 3 ? '>' : '*');
-}
-
-static void unsubscribe(struct client *cl, struct answer *a)
-{
-    if (cl->subscribed)
-        watch(cl->console, -1);
-    cl->subscribed = false;
-    answer_text(a, "%c3\r\n$11\r\nunsubscribe\r\n$6\r\nevents\r\n:0\r\n",
-                cl->resp == 3 ? '>' : '*');
-}
-
-/* Answers whether it was one of these. */
-static bool redis_command(struct client *cl, size_t n, const char *const *word,
-                          struct answer *a)
-{
-    if (strcasecmp(word[0], "PING") == 0)
-        answer_text(a, "+PONG\r\n");
-    else if (strcasecmp(word[0], "HELLO") == 0)
-        hello(cl, n, word, a);
-    else if (strcasecmp(word[0], "COMMAND") == 0)
-        answer_text(a, "*0\r\n");
-    else if (strcasecmp(word[0], "CLIENT") == 0 || strcasecmp(word[0], "SELECT") == 0)
-        answer_text(a, "+OK\r\n");
-    else if (strcasecmp(word[0], "SUBSCRIBE") == 0)
-        subscribe(cl, n, word, a);
-    else if (strcasecmp(word[0], "UNSUBSCRIBE") == 0)
-        unsubscribe(cl, a);
-    else
-        return false;
-    return true;
-}
-
 static void on_event(void *arg, const struct proxy_event *ev)
 {
     struct console *c = arg;
@@ -199,129 +130,47 @@ static void on_event(void *arg, const struct proxy_event *ev)
 
     json_decref(o);
     for (struct client *cl = c->clients, *next; text && cl; cl = next) {
-        struct answer a = {.resp = cl->resp};
+        struct answer a = {.resp = cl->talk.resp};
 
         next = cl->next;
-        if (!cl->subscribed)
+        if (!cl->talk.subscribed)
             continue;
         answer_text(&a, "%c3\r\n$7\r\nmessage\r\n$6\r\nevents\r\n",
-                    cl->resp == 3 ? '>' : '*');
+                    cl->talk.resp == 3 ? '>' : '*');
         answer_bulk(&a, text, strlen(text));
         send_answer(cl, &a);
     }
     free(text);
 }
 
-/* ---- verbs ---- */
-
-static void run_verb(struct client *cl, size_t n, const char *const *word,
-                     struct answer *a)
-{
-    struct err e = {0};
-    size_t took;
-    const struct control_verb *v = control_find(n, word, &took, &e);
-    json_t *args = NULL, *out = NULL;
-    int err = v ? control_args(v, n - took, word + took, &args, &e) : -EINVAL;
-
-    if (err == 0)
-        err = v->run(cl->console->proxy, args, &out, &e);
-    if (err)
-        answer_error(a, &e);
-    else if (out)
-        answer_json(a, out);
-    else
-        answer_text(a, "+OK\r\n");
-    json_decref(out);
-    json_decref(args);
-}
-
-/* Answers false when the connection is to end. */
-static bool run_words(struct client *cl, size_t n, const char *const *word)
-{
-    struct answer a = {.resp = cl->resp};
-    bool quit = false;
-
-    if (n == 0)
-        return true;
-    if (strcasecmp(word[0], "QUIT") == 0 || strcasecmp(word[0], "SHUTDOWN") == 0) {
-        quit = true;
-        answer_text(&a, "+OK\r\n");
-    } else if (!redis_command(cl, n, word, &a)) {
-        run_verb(cl, n, word, &a);
-    }
-    send_answer(cl, &a);
-    if (quit && strcasecmp(word[0], "SHUTDOWN") == 0)
-        cl->console->on_shutdown(cl->console->shutdown_arg);
-    return !quit;
-}
-
 /* ---- reading ---- */
 
-/* The words of an array of bulk strings, terminated in place. The frame is sound: resp.c
- * has said so. */
-static size_t array_words(char *p, const char **word)
+/* Answers what of the buffer is used up; -1 when the connection is to end. */
+static long take_request(struct client *cl, char *p, size_t n)
 {
-    size_t count = p[1] == '-' ? 0 : (size_t)strtoul(p + 1, &p, 10), n = 0;
+    struct answer a = {.resp = cl->talk.resp};
+    bool subscribed = cl->talk.subscribed;
+    long used = console_take(&cl->talk, p, n, &a);
 
-    for (p += 2; n < count; n++) {
-        size_t len = (size_t)strtoul(p + 1, &p, 10);
-
-        p += 2;
-        if (n < WORDS_MAX)
-            word[n] = p;
-        p[len] = '\0';
-        p += len + 2;
-    }
-    return n;
-}
-
-static size_t line_words(char *p, size_t len, const char **word)
-{
-    size_t n = 0;
-    char *save;
-
-    p[len - 1] = '\0';
-    for (char *w = strtok_r(p, " \t\r", &save); w && n < WORDS_MAX;
-         w = strtok_r(NULL, " \t\r", &save))
-        word[n++] = w;
-    return n;
-}
-
-/* Length of the first request in the buffer; 0 = not whole; -1 = no request at all. */
-static long request_length(const char *p, size_t n)
-{
-    struct resp r;
-    size_t at = 0;
-
-    resp_init(&r, RESP_REQUESTS);
-    while (at < n) {
-        struct resp_part part = resp_next(&r, (const uint8_t *)p + at, n - at);
-
-        if (part.opaque)
-            return -1;
-        at += part.len;
-        if (part.last)
-            return (long)at;
-    }
-    return 0;
+    if (cl->talk.subscribed != subscribed)
+        watch(cl->console, cl->talk.subscribed ? 1 : -1);
+    if (a.n > 0 || a.failed)
+        send_answer(cl, &a);
+    if (cl->talk.shutdown)
+        cl->console->on_shutdown(cl->console->shutdown_arg);
+    return cl->talk.quit ? -1 : used;
 }
 
 static void take_requests(struct client *cl)
 {
     size_t at = 0;
-    long len = 0;
+    long used = 1;
 
-    while (!cl->closing && at < cl->n &&
-           (len = request_length(cl->in + at, cl->n - at)) > 0) {
-        const char *word[WORDS_MAX];
-        char *p = cl->in + at;
-        size_t n = p[0] == '*' ? array_words(p, word) : line_words(p, (size_t)len, word);
-
-        at += (size_t)len;
-        if (!run_words(cl, n < WORDS_MAX ? n : WORDS_MAX, word))
-            at = cl->n, len = -1;
+    while (!cl->closing && at < cl->n && used > 0) {
+        used = take_request(cl, cl->in + at, cl->n - at);
+        at += used > 0 ? (size_t)used : 0;
     }
-    if (len < 0 || cl->n - at == sizeof cl->in) {
+    if (used < 0 || cl->n - at == sizeof cl->in) {
         drop(cl);
         return;
     }
@@ -357,7 +206,7 @@ static void on_connection(uv_stream_t *h, int status)
 
     if (cl == NULL)
         return;
-    *cl = (struct client){.console = c, .resp = 2};
+    *cl = (struct client){.console = c, .talk = {.proxy = c->proxy, .resp = 2}};
     (void)uv_tcp_init(h->loop, &cl->tcp);
     cl->tcp.data = cl;
     c->open++;

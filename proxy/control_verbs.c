@@ -8,7 +8,8 @@
 #include "describe.h"
 #include "value.h"
 
-#define RULES_SET 1024 /* of one RULE SET */
+#define RULES_SET     1024 /* of one RULE SET */
+#define JOURNAL_LINES 20   /* unless asked for more */
 
 static const char *text_of(const json_t *args, const char *name)
 {
@@ -57,6 +58,18 @@ static int run_info(struct proxy *p, const json_t *args, json_t **out, struct er
     (void)args, (void)e;
     *out = describe_stats(p);
     return 0;
+}
+
+static int run_journal(struct proxy *p, const json_t *args, json_t **out, struct err *e)
+{
+    uint64_t lines = JOURNAL_LINES;
+
+    if (text_of(args, "tail") && value_count(text_of(args, "tail"), &lines, e) < 0)
+        return -EINVAL;
+    if (lines == 0)
+        return err_set(e, -EINVAL, "at least one line");
+    *out = describe_journal(p, lines, e);
+    return *out ? 0 : e->code;
 }
 
 static int run_status(struct proxy *p, const json_t *args, json_t **out, struct err *e)
@@ -248,6 +261,9 @@ const struct control_verb control_verbs[] = {
     {"SESSION KILL", "id how=", "DELETE /sessions/{id}", "reset (or close) one",
      run_session_kill},
     {"INFO", "", "GET /info", "counters", run_info},
+    {"JOURNAL TAIL", "[tail]", "GET /journal", "its last lines, 20 if not said",
+     run_journal},
+    {"JOURNAL", "[tail]", NULL, "the same", run_journal},
     {"RULES", "", "GET /rules", "the rules in force, and how often they acted",
      run_rules},
     {"RULE LIST", "", "GET /plan", "the same as sentences, to be fed back",
@@ -268,3 +284,14 @@ const struct control_verb control_verbs[] = {
     {"HEAL", "[name]", "POST /heal", "end a partition, or all", run_heal},
     {0},
 };
+
+const char *control_columns(const struct control_verb *v)
+{
+    if (strcmp(v->words, "SESSIONS") == 0)
+        return "id from to role client_name age requests.bytes replies.bytes "
+               "requests.held replies.held dialed.rtt_us rules";
+    if (strcmp(v->words, "LINKS") == 0)
+        return "from to sessions ever bytes_requests bytes_replies "
+               "replication.held_bytes replication.flight_bytes rules";
+    return NULL;
+}

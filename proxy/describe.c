@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "describe_parts.h"
@@ -58,6 +59,35 @@ json_t *describe_nodes(const struct proxy *p)
     return all;
 }
 
+/* What is in force on a link, by the name of the fault. */
+static json_t *faults_of(const struct proxy *p, const struct link *l)
+{
+    json_t *names = json_array();
+
+    for (size_t i = 0; i < p->plan->n; i++) {
+        const struct rule *r = p->plan->entry[i].rule;
+
+        if (rule_in_force(r) && match_link(r, l->from, l->to))
+            json_array_append_new(names, json_string(r->fault->name));
+    }
+    return names;
+}
+
+static json_t *rules_of_session(const struct session *s)
+{
+    const struct plan *plan = s->proxy->plan;
+    json_t *names = json_array();
+
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct rule *r = plan->entry[i].rule;
+
+        if (rule_in_force(r) && match_link(r, s->link->from, s->link->to) &&
+            match_role(r, s->dialog.track.role))
+            json_array_append_new(names, json_string(r->name));
+    }
+    return names;
+}
+
 /* The rules that are about a link, by name. */
 static json_t *rules_of(const struct proxy *p, const struct link *l)
 {
@@ -69,24 +99,30 @@ static json_t *rules_of(const struct proxy *p, const struct link *l)
     return names;
 }
 
+static json_t *describe_link(const struct proxy *p, const struct link *l)
+{
+    json_t *o = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "from",
+                          l->from->name, "to", l->to->name, "sessions", integer(l->live),
+                          "ever", integer(l->sessions), "bytes_requests",
+                          integer(l->bytes[LANE_REQUESTS]), "bytes_replies",
+                          integer(l->bytes[LANE_REPLIES]), "rules", rules_of(p, l),
+                          "faults", faults_of(p, l));
+
+    json_object_set_new(o, "replicating", integer(l->replicating));
+    json_object_set_new(o, "full_resyncs", integer(l->full));
+    json_object_set_new(o, "partial_resyncs", integer(l->partial));
+    json_object_set_new(o, "replication", link_repl(p, l));
+    return o;
+}
+
 json_t *describe_links(const struct proxy *p)
 {
     json_t *all = json_array();
 
     for (size_t i = 0; i < p->nodes; i++)
-        for (size_t who = 0; who < p->node[i]->links; who++) {
-            const struct link *l = p->node[i]->link[who];
-
-            if (l == NULL)
-                continue;
-            json_array_append_new(
-                all, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "from",
-                               l->from->name, "to", l->to->name, "sessions",
-                               integer(l->live), "ever", integer(l->sessions),
-                               "replicating", integer(l->replicating), "full_resyncs",
-                               integer(l->full), "partial_resyncs", integer(l->partial),
-                               "replication", link_repl(p, l), "rules", rules_of(p, l)));
-        }
+        for (size_t who = 0; who < p->node[i]->links; who++)
+            if (p->node[i]->link[who])
+                json_array_append_new(all, describe_link(p, p->node[i]->link[who]));
     return all;
 }
 
@@ -121,14 +157,15 @@ static json_t *describe_session(const struct session *s, nsec now)
     const struct track *t = &s->dialog.track;
 
     return json_pack(
-        "{s:o, s:s, s:s, s:o, s:s, s:i, s:s?, s:b, s:b, s:f, s:o, s:o, s:o, s:o, s:o}",
+        "{s:o, s:s, s:s, s:o, s:s, s:i, s:s?, s:b, s:b, s:f, s:o, s:o, s:o, s:o, s:o, "
+        "s:o}",
         "id", integer(s->id), "from", s->link->from->name, "to", s->link->to->name,
         "session", integer(s->dialog.ordinal), "role", role_names[t->role], "resp",
         t->resp, "client_name", t->name, "connected", s->connected, "pairing_lost",
         t->lost, "age", (double)(now - s->opened) / 1e9, "requests",
         describe_lane(s, LANE_REQUESTS), "replies", describe_lane(s, LANE_REPLIES),
         "dialer", describe_socket(s, DIALER), "dialed", describe_socket(s, DIALED),
-        "replication", describe_repl(s));
+        "replication", describe_repl(s), "rules", rules_of_session(s));
 }
 
 int proxy_session_end(struct proxy *p, uint64_t id, enum close_how how)
@@ -215,6 +252,44 @@ json_t *describe_stats(const struct proxy *p)
         json_object_set_new(o, counts[i].name, integer(counts[i].n));
     json_object_set_new(o, "paused_seconds", json_real((double)s.paused_time / 1e9));
     return o;
+}
+
+/* Where the last lines of p[0..n) begin. */
+static const char *last_lines(const char *p, size_t n, size_t lines)
+{
+    size_t at = n;
+
+    while (at > 0 && (p[at - 1] != '\n' || at == n || --lines > 0))
+        at--;
+    return p + at;
+}
+
+json_t *describe_journal(const struct proxy *p, size_t lines, struct err *e)
+{
+    json_t *all;
+    size_t n;
+    char *text;
+    const char *at;
+    int err = p->journal ? journal_tail(p->journal, &text, &n) : -ENOENT;
+
+    if (err == -ENOENT) {
+        err_set(e, err, "this proxy writes no journal");
+        err_hint(e, "--journal FILE has it write one; SUBSCRIBE events needs none");
+        return NULL;
+    }
+    if (err < 0) {
+        err_set(e, err, "cannot read the journal: %s", strerror(-err));
+        return NULL;
+    }
+    all = json_array();
+    at = last_lines(text, n, lines);
+    for (const char *end = text + n, *eol; at < end; at = eol + 1) {
+        eol = memchr(at, '\n', (size_t)(end - at));
+        eol = eol ? eol : end;
+        json_array_append_new(all, json_stringn(at, (size_t)(eol - at)));
+    }
+    free(text);
+    return all;
 }
 
 json_t *describe_event(const struct proxy_event *ev)

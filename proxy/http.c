@@ -1,6 +1,6 @@
 /* http.c -- see http.h. libmicrohttpd on our loop: its epoll descriptor is polled, and it
- * runs when there is something for it to do. A request is read whole, its arguments are
- * gathered from path, query and body, and its verb is run.
+ * runs when there is something for it to do. A request is read whole and answered by
+ * native.c, but for /healthz, /readyz, /metrics and /events.
  */
 #include "http.h"
 
@@ -12,8 +12,10 @@
 #include <strings.h>
 
 #include "control.h"
+#include "http_events.h"
 #include "log.h"
 #include "metrics.h"
+#include "native.h"
 #include "tox.h"
 
 #define IDLE_SECONDS 30
@@ -25,6 +27,7 @@ struct http {
     char *token;
     bool open_to_all; /* as toxiproxy-server with -host is */
     bool health;      /* shows how it fares, and takes no verbs */
+    struct http_events *events;
     uv_poll_t poll;
     uv_timer_t timer; /* for what the daemon wants to do by itself */
     unsigned open;
@@ -77,14 +80,9 @@ static enum MHD_Result reply_json(connection *c, unsigned status, const json_t *
 
 static enum MHD_Result reply_error(connection *c, unsigned status, const struct err *e)
 {
-    json_t *o = json_pack("{s:s, s:i}", "error", e->text, "status", (int)status);
-    enum MHD_Result done;
+    json_t *o = native_error(status, e);
+    enum MHD_Result done = o ? reply_json(c, status, o) : MHD_NO;
 
-    if (o && e->hint[0])
-        json_object_set_new(o, "hint", json_string(e->hint));
-    if (o && e->column)
-        json_object_set_new(o, "column", json_integer((json_int_t)e->column));
-    done = o ? reply_json(c, status, o) : MHD_NO;
     json_decref(o);
     return done;
 }
@@ -95,18 +93,6 @@ static enum MHD_Result refuse(connection *c, unsigned status, const char *text)
 
     err_set(&e, -EINVAL, "%s", text);
     return reply_error(c, status, &e);
-}
-
-static unsigned status_of(int err)
-{
-    switch (err) {
-    case -ENOENT: return MHD_HTTP_NOT_FOUND;
-    case -EEXIST: return MHD_HTTP_CONFLICT;
-    case -EINVAL:
-    case -E2BIG:
-    case -ENOSPC: return MHD_HTTP_BAD_REQUEST;
-    default: return MHD_HTTP_INTERNAL_SERVER_ERROR;
-    }
 }
 
 /* ---- may this caller ask at all? ---- */
@@ -137,17 +123,30 @@ static bool same_secret(const char *a, const char *b)
     return !differs;
 }
 
+/* Of several Host headers each must be ours: who knows which one a proxy looked at. */
+static enum MHD_Result check_host(void *arg, enum MHD_ValueKind kind, const char *key,
+                                  const char *value)
+{
+    bool *own = arg;
+
+    (void)kind;
+    if (strcasecmp(key, "Host") == 0 && !is_own_name(value ? value : ""))
+        *own = false;
+    return *own ? MHD_YES : MHD_NO;
+}
+
 static bool may_ask(const struct http *h, connection *c)
 {
-    const char *host = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Host");
     const char *auth = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Authorization");
+    bool own = true;
 
     if (h->open_to_all)
         return true;
     if (h->token)
         return auth && strncasecmp(auth, "Bearer ", 7) == 0 &&
                same_secret(h->token, auth + 7);
-    return host == NULL || is_own_name(host);
+    (void)MHD_get_connection_values(c, MHD_HEADER_KIND, check_host, &own);
+    return own;
 }
 
 /* ---- arguments ---- */
@@ -163,94 +162,42 @@ static enum MHD_Result take_query(void *arg, enum MHD_ValueKind kind, const char
     return MHD_YES;
 }
 
-/* The rest parameter of a verb: what a body that is no JSON is taken for. */
-static bool rest_param(const struct control_verb *v, char *name, size_t size)
-{
-    const char *dots = strstr(v->params, "..."), *from = dots;
-
-    while (from && from > v->params && from[-1] != ' ')
-        from--;
-    if (dots == NULL || (size_t)(dots - from) >= size)
-        return false;
-    memcpy(name, from, (size_t)(dots - from));
-    name[dots - from] = '\0';
-    return true;
-}
-
-static int take_body(const struct control_verb *v, const struct request *q, json_t *args,
-                     struct err *e)
-{
-    size_t blank = strspn(q->n ? q->body : "", " \t\r\n");
-    json_error_t why;
-    json_t *o;
-    char name[32];
-
-    if (blank == q->n)
-        return 0;
-    if (q->body[blank] != '{' && rest_param(v, name, sizeof name)) {
-        size_t n = q->n;
-
-        while (n > blank && strchr(" \t\r\n", q->body[n - 1]))
-            n--;
-        if (json_object_set_new(args, name, json_stringn(q->body + blank, n - blank)) < 0)
-            return err_set(e, -EINVAL, "the body is no UTF-8");
-        return 0;
-    }
-    o = json_loadb(q->body, q->n, 0, &why);
-    if (o == NULL || !json_is_object(o)) {
-        json_decref(o);
-        err_set(e, -EINVAL, "the body is no JSON object: %.120s", o ? "" : why.text);
-        return -EINVAL;
-    }
-    (void)json_object_update(args, o);
-    json_decref(o);
-    return 0;
-}
-
-/* Numbers become the text they are written as, for the verbs. */
-static void numbers_to_text(json_t *args)
-{
-    const char *key;
-    json_t *value;
-    void *next;
-
-    json_object_foreach_safe(args, next, key, value)
-    {
-        char text[32];
-
-        if (!json_is_integer(value))
-            continue;
-        snprintf(text, sizeof text, "%lld", (long long)json_integer_value(value));
-        (void)json_object_set_new(args, key, json_string(text));
-    }
-}
-
 /* ---- requests ---- */
 
-static enum MHD_Result run(struct http *h, connection *c, const struct control_verb *v,
-                           const struct request *q, json_t *args)
+static enum MHD_Result native(struct http *h, connection *c, const char *method,
+                              const char *path, const struct request *q)
+{
+    json_t *args = json_object(), *out;
+    enum MHD_Result done;
+    unsigned status;
+
+    (void)MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, take_query, args);
+    status = native_answer(h->proxy, method, path, args, q->body, q->n, &out);
+    if (out)
+        done = reply_json(c, status, out);
+    else if (status == MHD_HTTP_NO_CONTENT)
+        done = reply(c, status, "application/json", strdup(""), 0);
+    else
+        done = status == MHD_HTTP_NOT_FOUND
+                   ? reply_text(c, status, "404 page not found\n")
+                   : MHD_NO;
+    json_decref(out);
+    json_decref(args);
+    return done;
+}
+
+static enum MHD_Result events(struct http *h, connection *c)
 {
     struct err e = {0};
-    json_t *out = NULL;
-    int err = take_body(v, q, args, &e);
-    enum MHD_Result done;
+    const char *kinds = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "kinds");
+    int err = http_events_serve(h->events, c, kinds, &e);
 
-    if (err == 0) {
-        numbers_to_text(args);
-        err = control_check(v, args, &e);
-    }
     if (err == 0)
-        err = v->run(h->proxy, args, &out, &e);
-    if (err)
-        done = reply_error(c, status_of(err), &e);
-    else if (out == NULL)
-        done = reply(c, MHD_HTTP_NO_CONTENT, "application/json", strdup(""), 0);
-    else
-        done = reply_json(
-            c, strcmp(v->route, "POST /rules") == 0 ? MHD_HTTP_CREATED : MHD_HTTP_OK,
-            out);
-    json_decref(out);
-    return done;
+        return MHD_YES;
+    if (err == -ENOMEM)
+        return MHD_NO;
+    return reply_error(
+        c, err == -EBUSY ? MHD_HTTP_TOO_MANY_REQUESTS : MHD_HTTP_BAD_REQUEST, &e);
 }
 
 static enum MHD_Result metrics(struct http *h, connection *c)
@@ -350,12 +297,17 @@ static bool health(struct http *h, connection *c, const char *path, enum MHD_Res
     return true;
 }
 
+static bool is_known(const char *path)
+{
+    bool known;
+
+    (void)control_route("GET", path, NULL, &known);
+    return known || strcmp(path, "/events") == 0;
+}
+
 static enum MHD_Result serve(struct http *h, connection *c, const char *method,
                              const char *path, const struct request *q)
 {
-    const struct control_verb *v;
-    json_t *args;
-    bool known;
     enum MHD_Result done;
 
     if (health(h, c, path, &done))
@@ -372,19 +324,11 @@ static enum MHD_Result serve(struct http *h, connection *c, const char *method,
         return redirect(c, path);
     if (serve_tox(h, c, method, path, q, &done))
         return done;
-    args = json_object();
-    (void)MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, take_query, args);
-    v = control_route(method, path, args, &known);
-    if (known && tox_is_browser(user_agent(c)))
-        done = reply_text(c, MHD_HTTP_FORBIDDEN, "User agent not allowed\n");
-    else if (v)
-        done = run(h, c, v, q, args);
-    else if (known)
-        done = refuse(c, MHD_HTTP_METHOD_NOT_ALLOWED, "this path has no such method");
-    else
-        done = reply_text(c, MHD_HTTP_NOT_FOUND, "404 page not found\n");
-    json_decref(args);
-    return done;
+    if (tox_is_browser(user_agent(c)) && is_known(path))
+        return reply_text(c, MHD_HTTP_FORBIDDEN, "User agent not allowed\n");
+    if (strcmp(path, "/events") == 0 && strcmp(method, "GET") == 0)
+        return events(h, c);
+    return native(h, c, method, path, q);
 }
 
 static void take_upload(struct request *q, const char *p, size_t n)
@@ -448,12 +392,24 @@ static void on_timer(uv_timer_t *t)
     turn(t->data);
 }
 
+static void on_wake(void *arg)
+{
+    struct http *h = arg;
+
+    (void)uv_timer_start(&h->timer, on_timer, 0, 0);
+}
+
 static void turn(struct http *h)
 {
     MHD_UNSIGNED_LONG_LONG ms;
+    nsec now = uv_hrtime(), beat = http_events_beat(h->events, now);
 
     (void)MHD_run(h->daemon);
-    if (MHD_get_timeout(h->daemon, &ms) == MHD_YES)
+    if (MHD_get_timeout(h->daemon, &ms) != MHD_YES)
+        ms = UINT64_MAX;
+    if (beat != NSEC_NEVER && (beat - now) / MSEC(1) < ms)
+        ms = (beat - now) / MSEC(1) + 1;
+    if (ms != UINT64_MAX)
         (void)uv_timer_start(&h->timer, on_timer, ms, 0);
     else
         (void)uv_timer_stop(&h->timer);
@@ -469,6 +425,7 @@ static void on_closed(uv_handle_t *handle)
         return;
     MHD_stop_daemon(h->daemon);
     tox_close(&h->tox);
+    http_events_free(h->events);
     free(h->token);
     free(h);
     if (done)
@@ -488,7 +445,8 @@ static bool is_loopback(const struct sockaddr *sa)
 
 static struct MHD_Daemon *start(struct http *h, struct sockaddr_storage *sa)
 {
-    unsigned flags = MHD_USE_EPOLL | (sa->ss_family == AF_INET6 ? MHD_USE_DUAL_STACK : 0);
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
+                     (sa->ss_family == AF_INET6 ? MHD_USE_DUAL_STACK : 0);
 
     return MHD_start_daemon(flags, 0, NULL, NULL, on_request, h, MHD_OPTION_SOCK_ADDR, sa,
                             MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS,
@@ -529,7 +487,8 @@ static int open_as(uv_loop_t *loop, const struct addr *at, const struct http *as
     *h = *as;
     h->tox = tox;
     (void)addr_sockaddr(at, &sa);
-    h->daemon = start(h, &sa);
+    if ((h->events = http_events_new(as->proxy, on_wake, h)) != NULL)
+        h->daemon = start(h, &sa);
     err = h->daemon ? attach(h, loop) : errno ? -errno : -EIO;
     if (err == 0) {
         turn(h);
@@ -539,6 +498,7 @@ static int open_as(uv_loop_t *loop, const struct addr *at, const struct http *as
     if (h->daemon)
         MHD_stop_daemon(h->daemon);
     tox_close(&h->tox);
+    http_events_free(h->events);
     free(h->token);
     free(h);
     err_set(e, err, "cannot open the %s on %s: %s", as->health ? "health port" : "API",
@@ -576,6 +536,7 @@ void http_close(struct http *h, void (*done)(void *arg), void *arg)
 {
     h->done = done;
     h->arg = arg;
+    http_events_end(h->events);
     uv_close((uv_handle_t *)&h->poll, on_closed);
     uv_close((uv_handle_t *)&h->timer, on_closed);
 }

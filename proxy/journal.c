@@ -3,11 +3,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "log.h"
 
@@ -243,6 +246,46 @@ void journal_flush(struct journal *j)
     if (j->lost++ == 0)
         log_error("journal", "state=failing reason=\"%s\"", strerror(errno));
     clearerr(j->f);
+}
+
+/* Up to JOURNAL_TAIL bytes from the end, from the beginning of a line on. */
+static int read_end(int fd, off_t size, char **text, size_t *n)
+{
+    size_t want = size < (off_t)JOURNAL_TAIL ? (size_t)size : JOURNAL_TAIL;
+    char *p = malloc(want + 1), *line = p;
+    ssize_t got = p ? pread(fd, p, want, size - (off_t)want) : -1;
+
+    if (got < 0) {
+        int err = p ? -errno : -ENOMEM;
+
+        free(p);
+        return err;
+    }
+    if ((off_t)want < size && (line = memchr(p, '\n', (size_t)got)) != NULL)
+        line++;
+    *n = line ? (size_t)got - (size_t)(line - p) : 0;
+    memmove(p, line ? line : p, *n);
+    *text = p;
+    return 0;
+}
+
+int journal_tail(struct journal *j, char **text, size_t *n)
+{
+    char path[64]; /* the name it was opened under may mean another file by now */
+    struct stat st;
+    int fd, err;
+
+    journal_flush(j);
+    if (fstat(fileno(j->f), &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -ESPIPE;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fileno(j->f));
+    if ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+        return -errno;
+    err = read_end(fd, st.st_size, text, n);
+    close(fd);
+    return err;
 }
 
 void journal_close(struct journal **j)

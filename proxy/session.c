@@ -179,6 +179,7 @@ static void feed(struct session *s, enum lane_id lane, const uint8_t *p, size_t 
     int err = dialog_feed(&s->dialog, lane, t, p, n);
 
     s->node->read[lane] += n;
+    s->link->bytes[lane] += n;
     if (err == 0) {
         session_turn(s, t);
         if (!s->closing)

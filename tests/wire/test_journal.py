@@ -4,6 +4,7 @@ import socket
 import subprocess
 
 from conftest import DEADLINE, PING, PONG, SUNDER, command, logfmt, pong, wait_until
+from test_api import Api
 
 RULES = ["rare: on * -> r1 requests chance=20% do latency 1ms jitter=1ms",
          "busy: on client -> r1 when command=INCR chance=30% do error BUSY"]
@@ -122,3 +123,33 @@ def test_a_journal_that_is_none_is_told_before_anything_starts(tmp_path):
         lines = [s for s in done.stderr.splitlines() if not s.startswith("t=")]
         assert lines == [f"sunder {argv[0]}: '{bad}' is no journal: a line has no link= "
                          "(line 2)"]
+
+
+def test_its_last_lines_are_told_while_it_is_written(sunder, upstream, tmp_path):
+    path = tmp_path / "run.journal"
+    server = upstream()
+    proxy = sunder(server, "hit: on client -> r1 requests do latency 1us",
+                   "--journal", str(path), "--api", "127.0.0.1:0")
+    api = Api(proxy)
+    dialer = proxy.dial()
+    peer = server.accept()
+    for n in range(1, 31):
+        dialer.send(PING)
+        peer.expect(PING)
+        last = api.ask("GET", "/journal?tail=2")[1]
+        assert f" frame={n} " in last[-1] and last[-1].startswith("ev=decision ")
+        assert len(last) == 2
+    lines = path.read_text().splitlines()
+    assert api.ask("GET", "/journal") == (200, lines[-20:])
+    assert api.ask("GET", "/journal?tail=1000") == (200, lines)
+    assert api.ask("GET", "/journal?tail=0")[0] == 400
+    env = {"SUNDER_API": f"{api.host}:{api.port}"}
+    done = subprocess.run([SUNDER, "journal", "tail", "3"], text=True, check=True,
+                          capture_output=True, env=env)
+    assert done.stdout.splitlines() == lines[-3:]
+
+
+def test_without_a_journal_its_tail_is_refused(sunder, upstream):
+    api = Api(sunder(upstream(), (), "--api", "127.0.0.1:0"))
+    status, answer = api.ask("GET", "/journal")
+    assert status == 404 and "--journal FILE" in answer["hint"]
