@@ -19,10 +19,13 @@
 #include "http.h"
 #include "merge.h"
 #include "table.h"
+#include "watch.h"
 
 struct flags {
     const char *api, *token_file, *output;
-    nsec timeout;
+    nsec timeout, interval;
+    uint64_t count;
+    bool watch;
 };
 
 static struct flags flags;
@@ -33,7 +36,11 @@ static const struct opt opts[] = {
     {"api-token-file", 0, OPT_TEXT, &flags.token_file, "FILE",
      "the token it asks for (SUNDER_API_TOKEN_FILE)"},
     {"timeout", 0, OPT_TIME, &flags.timeout, "TIME", "how long to wait for it"},
-    {"output", 'o', OPT_TEXT, &flags.output, "FORMAT", "text or json"},
+    {"output", 'o', OPT_TEXT, &flags.output, "text|wide|json",
+     "a table for people, all there is of it, or JSON"},
+    {"watch", 'w', OPT_FLAG, &flags.watch, NULL, "look again and again; Ctrl-C ends it"},
+    {"interval", 0, OPT_TIME, &flags.interval, "TIME", "between two looks"},
+    {"count", 0, OPT_COUNT, &flags.count, "N", "end after so many looks"},
     {0},
 };
 
@@ -67,9 +74,12 @@ static size_t split_words(int argc, char **argv, const char **word, int *ours)
                            strncmp(argv[i] + 2, o->name, len) == 0 &&
                            (argv[i][len + 2] == '\0' || argv[i][len + 2] == '=');
 
-            own |= is_long || (o->letter && argv[i][0] == '-' &&
-                               argv[i][1] == o->letter && argv[i][2] == '\0');
-            takes_value |= own && !(is_long && argv[i][len + 2] == '=');
+            bool is_this = is_long || (o->letter && argv[i][0] == '-' &&
+                                       argv[i][1] == o->letter && argv[i][2] == '\0');
+
+            own |= is_this;
+            takes_value |= is_this && o->type != OPT_FLAG &&
+                           !(is_long && argv[i][len + 2] == '=');
         }
         own |= strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
         if (!own) {
@@ -152,21 +162,22 @@ static bool is_undone(const struct control_verb *v)
 
 /* ---- the answer ---- */
 
-static void print_answer(const json_t *v)
+static void print_answer(FILE *f, const struct control_verb *v, const json_t *out)
 {
     if (strcmp(flags.output, "json") == 0) {
-        if (v)
-            json_dumpf(v, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
-        puts(v ? "" : "null");
-    } else if (v) {
-        table_print(stdout, v);
+        if (out)
+            json_dumpf(out, f, JSON_COMPACT | JSON_ENCODE_ANY);
+        fputs(out ? "\n" : "null\n", f);
+    } else if (out) {
+        table_print(f, out, strcmp(flags.output, "wide") == 0 ? TABLE_WIDE : TABLE_TEXT,
+                    control_columns(v));
     }
 }
 
-/* All that answered, as one. */
-static void print_all(const struct fan *f)
+/* All that answered, as one. False when nobody did. */
+static bool gather(const struct fan *f, json_t **all)
 {
-    json_t *answer[FAN_MAX], *all;
+    json_t *answer[FAN_MAX];
     const char *at[FAN_MAX];
     size_t n = 0;
 
@@ -175,19 +186,21 @@ static void print_all(const struct fan *f)
             answer[n] = f->peer[i].answer;
             at[n++] = f->peer[i].at;
         }
-    if (n == 0)
-        return;
-    all = f->n == 1 ? json_incref(answer[0]) : merge_answers(answer, at, n);
-    print_answer(all);
-    json_decref(all);
+    if (n > 0)
+        *all = f->n == 1 ? json_incref(answer[0]) : merge_answers(answer, at, n);
+    return n > 0;
 }
 
 /* A look at several shows what those say that answer, and who does not. */
-static int say(const struct fan *f)
+static int say(const struct fan *f, const struct control_verb *v)
 {
     int status = STATUS_MET;
+    json_t *all;
 
-    print_all(f);
+    if (gather(f, &all)) {
+        print_answer(stdout, v, all);
+        json_decref(all);
+    }
     for (size_t i = 0; i < f->n; i++) {
         const struct err *e = &f->peer[i].trouble;
 
@@ -211,7 +224,7 @@ static int ask_all(struct fan *f, const struct control_verb *v,
 
     if (f->n == 1 || strcmp(q->method, "GET") == 0) {
         fan_ask(f, q, NULL);
-        return say(f);
+        return say(f, v);
     }
     if (!is_undone(v))
         return cli_usage(&usage, "this is for one proxy at a time: --api names %zu",
@@ -221,7 +234,7 @@ static int ask_all(struct fan *f, const struct control_verb *v,
     if (fan_change(f, q, word, args, &e) < 0)
         return cli_fail(&usage, e.code == -EINVAL ? STATUS_USAGE : STATUS_ENVIRONMENT,
                         &e);
-    return say(f);
+    return say(f, v);
 }
 
 static int send_verb(const struct control_verb *v, json_t *args)
@@ -246,6 +259,71 @@ static int send_verb(const struct control_verb *v, json_t *args)
     return status;
 }
 
+/* ---- again and again ---- */
+
+struct looking {
+    const struct control_verb *verb;
+    json_t *args;
+};
+
+static int look(void *arg, json_t **out, struct err *e)
+{
+    struct looking *l = arg;
+    json_t *args = json_copy(l->args);
+    struct answer path = {0};
+    struct fan f;
+    int err = fan_open(&f, flags.api, flags.token_file, flags.timeout, e);
+
+    *out = NULL;
+    put_path(l->verb, args, &path);
+    if (err == 0) {
+        fan_ask(&f, &(struct fan_request){"GET", path.p, args}, NULL);
+        if (!gather(&f, out)) {
+            *e = f.peer[0].trouble;
+            err = e->code;
+        }
+        fan_close(&f);
+    }
+    answer_release(&path);
+    json_decref(args);
+    return err;
+}
+
+static void draw(void *arg, FILE *f, const json_t *now, const json_t *before,
+                 double seconds)
+{
+    const struct looking *l = arg;
+
+    if (strcmp(l->verb->words, "STATUS") == 0 && strcmp(flags.output, "text") == 0) {
+        fprintf(f, "sunder %s   ", flags.api);
+        watch_status(f, now, before, seconds);
+    } else {
+        print_answer(f, l->verb, now);
+    }
+    if (strcmp(flags.output, "json") != 0)
+        fputc('\n', f);
+}
+
+static int look_again(const struct control_verb *v, json_t *args)
+{
+    struct looking l = {v, args};
+    struct watch w = {.where = flags.api,
+                      .interval = flags.interval,
+                      .count = flags.count,
+                      .fetch = look,
+                      .draw = draw,
+                      .arg = &l};
+    struct err e = {0};
+    int err;
+
+    if (strncmp(v->route, "GET ", 4) != 0)
+        return cli_usage(&usage, "%s changes something: --watch only looks", v->words);
+    err = watch_run(&w, &e);
+    return err == 0
+               ? STATUS_MET
+               : cli_fail(&usage, err == -EINVAL ? STATUS_USAGE : STATUS_ENVIRONMENT, &e);
+}
+
 static int ask(size_t n, const char *const *word)
 {
     struct err e = {0};
@@ -258,9 +336,15 @@ static int ask(size_t n, const char *const *word)
         return cli_usage(&usage, "%s is only for the console", v->words);
     if (v == NULL || control_args(v, n - took, word + took, &args, &e) < 0)
         return cli_fail(&usage, STATUS_USAGE, &e);
-    status = send_verb(v, args);
+    status = flags.watch ? look_again(v, args) : send_verb(v, args);
     json_decref(args);
     return status;
+}
+
+static bool is_output(const char *name)
+{
+    return strcmp(name, "text") == 0 || strcmp(name, "wide") == 0 ||
+           strcmp(name, "json") == 0;
 }
 
 int cmd_control(int argc, char **argv)
@@ -276,12 +360,14 @@ int cmd_control(int argc, char **argv)
     flags = (struct flags){.api = standard && *standard ? standard : HTTP_STANDARD,
                            .token_file = getenv("SUNDER_API_TOKEN_FILE"),
                            .output = "text",
+                           .interval = SEC(1),
                            .timeout = SEC(10)};
     n = split_words(argc, argv, word, &ours);
     argv[ours < argc ? ours : argc] = NULL;
     if (cli_parse(&usage, ours, argv, &status) >= 0) {
-        if (strcmp(flags.output, "text") != 0 && strcmp(flags.output, "json") != 0)
-            status = cli_usage(&usage, "'%s' is no output: text or json", flags.output);
+        if (!is_output(flags.output))
+            status = cli_usage(&usage, "'%.20s' is no output: text, wide or json",
+                               flags.output);
         else
             status = ask(n, word);
     }

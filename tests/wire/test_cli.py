@@ -1,23 +1,33 @@
 """`sunder rule`, `cut`, `status` ...: the command line of a running proxy."""
 
+import fcntl
 import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
 import subprocess
+import termios
+import time
 
 import pytest
 
-from conftest import DEADLINE, SUNDER
+from conftest import DEADLINE, PING, SUNDER
 
 
 @pytest.fixture
 def command(sunder, upstream):
     """command(words...) runs one against a proxy with one node; .proxy is that proxy."""
-    proxy = sunder(upstream(), [], "--api", "127.0.0.1:0")
+    server = upstream()
+    proxy = sunder(server, [], "--api", "127.0.0.1:0")
     where = proxy.event("api")["address"]
 
     def run(*words, api=where):
         return subprocess.run([SUNDER, *words], capture_output=True, text=True,
                               check=False, timeout=DEADLINE, env={"SUNDER_API": api})
-    run.proxy = proxy
+    run.proxy, run.server, run.api = proxy, server, where
     return run
 
 
@@ -52,12 +62,90 @@ def test_a_table_for_people_and_json_for_machines(command):
     assert status["nodes"][0]["name"] == "r1" and "rules" in status
 
 
+def test_sessions_are_told_with_what_acts_on_them(command):
+    command("rule", "add", "slow: on client -> r1 do latency 1us")
+    command("rule", "add", "other: on r1 -> r1 do latency 1us")
+    dialer = command.proxy.dial()
+    dialer.send(PING)
+    command.server.accept().expect(PING)
+    narrow, wide = (command("sessions", *how).stdout.splitlines()
+                    for how in ((), ("-o", "wide")))
+    rows = [dict(zip(lines[2].split(), lines[3].split())) for lines in (narrow, wide)]
+    for row in rows:
+        assert row["requests.bytes"] == str(len(PING)) and row["rules"] == "slow"
+    assert "requests.frames" in rows[1] and "requests.frames" not in rows[0]
+    session = json.loads(command("sessions", "-o", "json").stdout)["sessions"][0]
+    assert session["rules"] == ["slow"]
+
+
+def test_watching_follows_rates_and_ends_after_so_many_looks(command):
+    command("rule", "add", "slow: on client -> r1 requests do latency 1us")
+    dialer = command.proxy.dial()
+    peer = command.server.accept()
+    with subprocess.Popen([SUNDER, "status", "--watch", "--interval", "100ms", "--count",
+                           "3"], stdout=subprocess.PIPE, text=True,
+                          env={"SUNDER_API": command.api}) as watch:
+        while watch.poll() is None:
+            dialer.send(PING)
+            peer.expect(PING)
+        pictures = watch.stdout.read().split("\n\nsunder ")
+    assert watch.returncode == 0 and len(pictures) == 3
+    for picture in pictures:
+        assert re.search(r"^client +1 latency", picture, re.M)
+        assert re.search(r"^client -> r1 +1 ", picture, re.M)
+    acted = re.search(r"^ *(\S+) +(\S+) +- +slow: on client", pictures[-1], re.M)
+    assert acted and acted[1] != "0" and acted[2] not in ("0", "-")
+    assert "\033" not in "".join(pictures)
+
+
+def watch_on_terminal(command, term, want):
+    """What it writes to a terminal until that holds what is wanted, and after Ctrl-C."""
+    main, side = pty.openpty()
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 10, 40, 0, 0))
+    with subprocess.Popen([SUNDER, "status", "--watch", "--interval", "50ms"],
+                          stdin=side, stdout=side, stderr=side, start_new_session=True,
+                          env={"SUNDER_API": command.api, "TERM": term}) as watch:
+        os.close(side)
+        got, end = b"", time.monotonic() + DEADLINE
+        while want not in got and time.monotonic() < end:
+            if select.select([main], [], [], 0.1)[0]:
+                got += os.read(main, 65536)
+        watch.send_signal(signal.SIGINT)
+        try:
+            while part := os.read(main, 65536):
+                got += part
+        except OSError:  # how a terminal says that nobody is left
+            pass
+        assert watch.wait(DEADLINE) == 0
+    os.close(main)
+    return got.decode()
+
+
+def test_on_a_terminal_the_screen_is_given_back(command):
+    command.proxy.dial()
+    command.server.accept()
+    got = watch_on_terminal(command, "xterm", b"client -> r1")
+    assert got.startswith("\033[?1049h") and got.endswith("\033[?1049l")
+    lines = got.split("\033[H")[1].split("\033[J")[0].split("\r\n")
+    assert len(lines) <= 10
+    for line in lines:
+        assert len(line.replace("\033[K", "")) <= 40
+
+
+def test_a_dumb_terminal_gets_no_escapes(command):
+    command.proxy.dial()
+    command.server.accept()
+    assert "\033" not in watch_on_terminal(command, "dumb", b"client -> r1")
+
+
 @pytest.mark.parametrize("words, status, said", [
     (["rule", "ad", "x"], 2, "did you mean 'RULE ADD'"),
     (["rule", "add", "on client -> r1 do latancy 5ms"], 2, "did you mean 'latency'"),
     (["rule", "del", "nobody"], 2, "no rule is named 'nobody'"),
     (["cut", "client"], 2, "missing 'b'"),
-    (["nodes", "-o", "xml"], 2, "text or json"),
+    (["nodes", "-o", "xml"], 2, "text, wide or json"),
+    (["heal", "--watch"], 2, "--watch only looks"),
+    (["status", "--watch", "--api", "127.0.0.1:1"], 3, "is `sunder proxy` running"),
     (["nodes", "--api", "127.0.0.1:1"], 3, "is `sunder proxy` running"),
 ])
 def test_what_is_wrong_gets_a_line_a_hint_and_a_status(command, words, status, said):
