@@ -189,7 +189,7 @@ static void note(struct call *c, CURLcode code)
         return;
     error = json_string_value(json_object_get(p->answer, "error"));
     hint = json_string_value(json_object_get(p->answer, "hint"));
-    err_set(&p->trouble, p->status >= 500 ? -EIO : -EINVAL, "%s",
+    err_set(&p->trouble, p->status >= 500 || p->status == 403 ? -EIO : -EINVAL, "%s",
             error ? error : "the answer makes no sense");
     if (hint)
         err_hint(&p->trouble, "%s", hint);

@@ -19,7 +19,8 @@ enum {
     NOT_FOUND = 404,
     BAD_METHOD = 405,
     CONFLICT = 409,
-    FAILED = 500
+    FAILED = 500,
+    NOT_HERE = 501 /* this machine cannot do it */
 };
 
 static unsigned status_of(int err)
@@ -30,6 +31,8 @@ static unsigned status_of(int err)
     case -EBUSY: return CONFLICT;
     case -EPERM: return FORBIDDEN;
     case -ENOMEM: return FAILED;
+    case -EOPNOTSUPP:
+    case -ENOSYS: return NOT_HERE;
     default: return BAD_REQUEST;
     }
 }

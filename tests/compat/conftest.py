@@ -77,7 +77,7 @@ def node_command(script):
             os.path.join(HERE, script)]
 
 
-# Redis clients, each with one script for a purpose: follow_ioredis.js, follow_redis_py.py.
+# Redis clients, each with a script for each purpose: follow_ioredis.js and so on.
 
 CLIENTS = ("ioredis", "node-redis", "redis-py")
 

@@ -2,8 +2,9 @@
 """How long each client is without a master: tests/compat/measure.py RUNS [--direct].
 
 The drill of test_failover.py, again and again; --direct is the control, a lab without a
-proxy. What follows is for `sunder lab`, such as --rule SENTENCE. Prints the median, the best and the worst
-of the longest time between two writes that were acknowledged, in seconds.
+proxy. What follows is for `sunder lab`, such as --rule SENTENCE. Prints the median, the
+best and the worst of the longest time between two writes that were acknowledged, in
+seconds.
 """
 
 import pathlib

@@ -61,8 +61,9 @@ def running(directory, places):
         nodes = {}
         for name, (_, real) in places.items():
             (directory / name).mkdir()
-            nodes[name] = Configured(real, directory / name, f"bind {real.partition(':')[0]}\n" +
-                                     text(name) + MORE[name[0]])
+            bind = f"bind {real.partition(':')[0]}\n"
+            nodes[name] = Configured(real, directory / name,
+                                     bind + text(name) + MORE[name[0]])
             stack.callback(nodes[name].end)
         yield nodes, str(config), api
 
