@@ -1,5 +1,6 @@
 """A `sunder proxy` in front of one server, with rules."""
 
+import contextlib
 import re
 import subprocess
 import threading
@@ -31,6 +32,8 @@ class Proxy:
     def end(self):
         """In order, and without a word of a sanitizer."""
         self.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(0.2)  # a second signal ends it with sessions still open
         self.process.terminate()
         status = self.process.wait(DEADLINE)
         self.reader.join(DEADLINE)
