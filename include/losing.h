@@ -23,7 +23,8 @@ struct losing_now {
 
 struct losing { /* a row */
     const char        *name;
-    const char *const *probe;         /* words for it; ends with NULL */
+    const char *const *probe; /* words for it; ends with NULL */
+    nsec               watch; /* so long, whatever comes of it; 0 = until it has come */
     bool               fresh, direct; /* in a new lab; and that has no proxy */
     unsigned           min_replicas;  /* to write, with a max-lag of 1 s */
 

@@ -38,9 +38,6 @@ static int pause_often(struct losing_now *now)
     return uv_timer_start(&pauses.timer, on_pause, 0, EVERY);
 }
 
-static const char *const peace[] = {"--for", "1s", NULL};
-static const char *const watch[] = {"--for", "8s", NULL};
-
 enum { DIRECT, HASTY, PATIENT, ROWS };
 
 static const struct losing rows[ROWS] = {
@@ -48,16 +45,16 @@ static const struct losing rows[ROWS] = {
                 .fresh = true,
                 .direct = true,
                 .order = SET "500",
-                .probe = peace},
+                .watch = SEC(1)},
     [HASTY] = {.name = "down-after 500ms",
                .fresh = true,
                .order = SET "500",
-               .probe = watch,
+               .watch = SEC(8),
                .breaks = pause_often,
                .mends = losing_heal},
     [PATIENT] = {.name = "down-after 3s",
                  .order = SET "3000",
-                 .probe = watch,
+                 .watch = SEC(8),
                  .breaks = pause_often,
                  .mends = losing_heal},
 };

@@ -30,8 +30,6 @@ static int bring_back(struct losing_now *now)
     return rc;
 }
 
-static const char *const watch[] = {"--for", "5s", NULL};
-
 enum { DIRECT, ALL, TWO, ONE, ROWS };
 
 static const struct losing rows[ROWS] = {
@@ -46,12 +44,12 @@ static const struct losing rows[ROWS] = {
              .mends = losing_cont},
     [TWO] = {.name = "1 of 3, quorum 2",
              .order = SET "failover-timeout 2000",
-             .probe = watch,
+             .watch = SEC(5),
              .breaks = lose_two,
              .mends = bring_back},
     [ONE] = {.name = "1 of 3, quorum 1",
              .order = SET "quorum 1",
-             .probe = watch,
+             .watch = SEC(5),
              .breaks = lose_two,
              .mends = bring_back},
 };

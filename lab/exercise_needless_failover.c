@@ -18,15 +18,13 @@ static int cut_all(struct losing_now *now)
 
 enum { DIRECT, CONTROL, ONE, ALL, GUARDED, ROWS };
 
-static const char *const peace[] = {"--for", "1s", NULL};
-static const char *const watch[] = {"--for", "3s", NULL};
 static const char *const hold[] = {"--hold", "1s", NULL};
 
 static const struct losing rows[ROWS] = {
-    [DIRECT] = {.name = "direct", .fresh = true, .direct = true, .probe = peace},
-    [CONTROL] = {.name = "proxied", .fresh = true, .probe = peace},
+    [DIRECT] = {.name = "direct", .fresh = true, .direct = true, .watch = SEC(1)},
+    [CONTROL] = {.name = "proxied", .fresh = true, .watch = SEC(1)},
     [ONE] = {.name = "one sentinel cut off",
-             .probe = watch,
+             .watch = SEC(3),
              .breaks = cut_one,
              .mends = losing_heal},
     [ALL] = {.name = "all cut off",

@@ -29,13 +29,11 @@ static int pause_and_order(struct losing_now *now)
 
 static const char *const on_command[] = {"--cause", "failover", NULL};
 static const char *const patient[] = {"--timeout", "5s", NULL};
-static const char *const peace[] = {"--for", "1s", NULL};
-
 enum { DIRECT, CONTROL, PLANNED, PAUSED, GUARDED, ROWS };
 
 static const struct losing rows[ROWS] = {
     [DIRECT] = {.name = "direct", .fresh = true, .direct = true, .probe = on_command},
-    [CONTROL] = {.name = "proxied, none", .fresh = true, .probe = peace},
+    [CONTROL] = {.name = "proxied, none", .fresh = true, .watch = SEC(1)},
     [PLANNED] = {.name = "SENTINEL FAILOVER", .probe = on_command},
     [PAUSED] = {.name = "the same, CLIENT PAUSE",
                 .probe = patient,

@@ -28,20 +28,17 @@ static int go_on(struct losing_now *now)
     return losing_cont(now);
 }
 
-static const char *const peace[] = {"--for", "1s", NULL};
-static const char *const watch[] = {"--for", "5s", NULL};
-
 enum { DIRECT, CONTROL, REFUSING, HUNG, LOADS, ROWS };
 
 static const struct losing rows[ROWS] = {
-    [DIRECT] = {.name = "direct", .fresh = true, .direct = true, .probe = peace},
-    [CONTROL] = {.name = "proxied", .fresh = true, .probe = peace},
+    [DIRECT] = {.name = "direct", .fresh = true, .direct = true, .watch = SEC(1)},
+    [CONTROL] = {.name = "proxied", .fresh = true, .watch = SEC(1)},
     [REFUSING] = {.name = "healthy, PING is refused",
                   .breaks = refuse,
                   .mends = losing_heal},
     [HUNG] = {.name = "hung", .breaks = losing_stop, .mends = losing_cont},
     [LOADS] = {.name = "hung, PING says LOADING",
-               .probe = watch,
+               .watch = SEC(5),
                .breaks = stop_loading,
                .mends = go_on},
 };

@@ -18,14 +18,14 @@ static int split(struct losing_now *now)
 
 static const char *const both[] = {"--pinned", "2",  "--readers", "0",
                                    "--hold",   "2s", NULL};
-static const char *const peace[] = {"--pinned", "2",  "--readers", "0",
-                                    "--for",    "1s", NULL};
+static const char *const calm[] = {"--pinned", "2", "--readers", "0", NULL};
 
 enum { DIRECT, CONTROL, BRAIN, GUARDED, ROWS };
 
 static const struct losing rows[ROWS] = {
-    [DIRECT] = {.name = "direct", .fresh = true, .direct = true, .probe = peace},
-    [CONTROL] = {.name = "proxied", .fresh = true, .probe = peace},
+    [DIRECT] =
+        {.name = "direct", .fresh = true, .direct = true, .probe = calm, .watch = SEC(1)},
+    [CONTROL] = {.name = "proxied", .fresh = true, .probe = calm, .watch = SEC(1)},
     [BRAIN] = {.name = "split", .probe = both, .breaks = split, .mends = losing_heal},
     [GUARDED] = {.name = "split, min-replicas 1",
                  .probe = both,

@@ -92,7 +92,7 @@ static const struct losing_exercise exercise = {
     .exercise = &exercise_zombie,
     .about = "A master comes back from the dead: what does it do? It is killed and "
              "started again, or stopped and continued, after another was elected.",
-    .intro = "The master is killed or stopped; half a second after another is known it "
+    .intro = "The master is killed or stopped; a moment after another is known it "
              "is back. One writer\nstays with its address.\n",
     .row = rows,
     .rows = ROWS,

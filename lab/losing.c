@@ -15,6 +15,9 @@
 #define WORDS  44
 #define ANSWER SEC(2)
 
+#define SLOW_DOWN SEC(5) /* down-after */
+#define FAST_DOWN SEC(1)
+
 static struct flags {
     struct course_flags all;
     bool slow;
@@ -128,7 +131,7 @@ static int open_lab(struct stage *s, const struct losing *row)
         .sentinels = 3,
         .clients = 2,
         .direct = row->direct,
-        .watch = {.down_after = flags.slow ? SEC(5) : SEC(1), .fast = !flags.slow},
+        .watch = {.down_after = flags.slow ? SLOW_DOWN : FAST_DOWN, .fast = !flags.slow},
     };
     int rc = course_lab(s, &flags.all, row->name, &o);
 
@@ -174,11 +177,20 @@ static int prepare(struct stage *s, const struct losing *row)
     return rc;
 }
 
+/* Where down-after is longer, all takes longer by that. */
+static const char *print_watch(const struct losing *row, char *buf, size_t size)
+{
+    nsec more = flags.slow ? SLOW_DOWN - FAST_DOWN : 0;
+
+    snprintf(buf, size, "%llums", (unsigned long long)((row->watch + more) / MSEC(1)));
+    return buf;
+}
+
 static int probe(struct stage *s, struct exercise_outcome *o, const struct losing *row,
                  struct losing_now *now)
 {
     const struct exercise_cue cue = {come, now};
-    char sentinels[URLS], places[URLS];
+    char sentinels[URLS], places[URLS], watch[24];
     const char *argv[WORDS] = {"failover",  "--sentinel",      sentinels,  "--direct",
                                places,      "--cause",         "mark",     "--timeout",
                                "500ms",     "--before",        "400ms",    "--after",
@@ -190,6 +202,10 @@ static int probe(struct stage *s, struct exercise_outcome *o, const struct losin
         n++;
     for (size_t i = 0; row->probe != NULL && row->probe[i] != NULL && n + 1 < WORDS; i++)
         argv[n++] = row->probe[i];
+    if (row->watch > 0) {
+        argv[n++] = "--for";
+        argv[n++] = print_watch(row, watch, sizeof watch);
+    }
     topology_urls(lab_topology(s->lab), TOPOLOGY_SENTINEL, sentinels, sizeof sentinels);
     topology_places(lab_topology(s->lab), places, sizeof places);
     course_tell(o, row->name);
