@@ -165,10 +165,17 @@ lint:                               ## all checks of form
 image:                              ## the container image: docker, podman or buildah
 	$Qk8s/image $(VERSION) $(IMAGES)
 
+BASH_FUNCTIONS = share/bash-completion/completions
+ZSH_FUNCTIONS  = share/zsh/site-functions
 install: all                        ## to $(DESTDIR)$(PREFIX), default /usr/local
 	install -D -m 755 $B/sunder $(DESTDIR)$(PREFIX)/bin/sunder
+	$B/sunder completion bash >$B/sunder.bash && $B/sunder completion zsh >$B/_sunder
+	install -D -m 644 $B/sunder.bash $(DESTDIR)$(PREFIX)/$(BASH_FUNCTIONS)/sunder
+	install -D -m 644 $B/_sunder $(DESTDIR)$(PREFIX)/$(ZSH_FUNCTIONS)/_sunder
 uninstall:                          ## remove what install put there
-	rm -f $(DESTDIR)$(PREFIX)/bin/sunder
+	rm -f $(DESTDIR)$(PREFIX)/bin/sunder \
+	    $(DESTDIR)$(PREFIX)/$(BASH_FUNCTIONS)/sunder \
+	    $(DESTDIR)$(PREFIX)/$(ZSH_FUNCTIONS)/_sunder
 
 compile_commands.json: FORCE        ## for editors; needs bear
 	$Qbear -- $(MAKE) --no-print-directory B=build/bear all

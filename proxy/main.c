@@ -4,6 +4,7 @@
 
 #include "cli.h"
 #include "commands.h"
+#include "completion.h"
 #include "doctor.h"
 #include "exercise.h"
 #include "lab.h"
@@ -14,6 +15,8 @@
 #ifndef SUNDER_VERSION
 #define SUNDER_VERSION "0.1.0"
 #endif
+
+static int cmd_completion(int argc, char **argv);
 
 static const struct command commands[] = {
     {"proxy", "stand in front of Redis nodes and break what the rules say", cmd_proxy},
@@ -28,8 +31,14 @@ static const struct command commands[] = {
     {"doctor", "what this machine can do, and how to get the rest", cmd_doctor},
     {"clean", "remove what a killed proxy left on network devices", cmd_clean},
     {"journal", "do again what rules have decided before", cmd_journal},
+    {"completion", "what a shell offers when Tab is pressed", cmd_completion},
     {0},
 };
+
+static int cmd_completion(int argc, char **argv)
+{
+    return completion(commands, argc, argv);
+}
 
 static int help(FILE *f)
 {
