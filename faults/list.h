@@ -30,6 +30,13 @@ FAULT(push)
 /* replication */
 FAULT(lag)
 FAULT(hold_at)
+FAULT(drop_acks)
+FAULT(full_resync)
+FAULT(rdb_cut)
+FAULT(veto_capa)
+FAULT(silent_loss)
+FAULT(flip)
+FAULT(swallow_exec)
 
 /* the wire */
 FAULT(blackhole)

@@ -73,6 +73,7 @@ struct lane {
     uint64_t  tide;      /* private: this */
     nsec      fed_at;    /* private: last */
     bool      eased;     /* a bound, and not the tide, has opened one */
+    bool      severed;   /* a hole in a stream: nothing behind it passes */
     uint64_t  owed_by;   /* serial; has dropped bytes: the connection ends with it */
     nsec      idle_at;   /* close then, if nothing comes; 0 = never */
     uint64_t  idle_by;   /* the serial of who wants that */
@@ -86,6 +87,7 @@ struct dialog {
     struct plan        *plan;
     struct track        track;
     struct repl        *repl;        /* NULL until a replica has said what it is */
+    uint64_t            rdb_hint;    /* the size of the link's last RDB; 0 = not known */
     uint64_t            stream_out;  /* bytes lane replies put out before its stream */
     uint64_t            stream_skew; /* private: of them, added less dropped */
     struct lane         lane[2];     /* by enum lane_id */

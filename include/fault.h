@@ -36,7 +36,8 @@ struct unit {
     uint64_t        offset;
     bool            anchored;
     bool            write;    /* PHASE_STREAM: a command that changes data */
-    uint64_t        rdb_size; /* PHASE_RDB: of it, or of the last one; 0 = not known */
+    bool            first;    /* PHASE_ACK: without it the master sends no stream */
+    uint64_t        rdb_size; /* PHASE_RDB: of it, or of the link's last; 0 = not known */
 };
 
 /* What the packets of a lane suffer on their way in to us. */
@@ -82,6 +83,7 @@ struct fault {
     bool   packets;     /* it acts on packets: no condition can be on what is in them */
     bool   replicas;    /* it acts on replication links only */
     bool   poison;      /* it changes what a replica gets: rules must say so */
+    bool   skews;       /* and by more or fewer bytes: offsets are wrong then */
     bool   answers;     /* on lane replies: on answers. What nobody asked for (a push, a
                          * message, a line of MONITOR) passes, but for reply=push */
     bool   kills;       /* it orders CLOSE_KILL */
@@ -112,6 +114,12 @@ struct fault {
     void (*wire)(const void *conf, struct wire *w);
     void (*egress)(const void *conf, struct egress *x);
 };
+
+/* What a rule with its example must say before `do`: "", or words and a space. */
+static inline const char *fault_when(const struct fault *f)
+{
+    return f->poison ? "when poison " : "";
+}
 
 /* Every fault there is, from faults/list.h; ends with NULL. */
 extern const struct fault *const faults[];

@@ -29,6 +29,10 @@ enum close_how { /* the greater wins */
                  CLOSE_KILL, /* the kernel destroys the sockets; from on_open only */
 };
 
+/* Changes a whole frame in place; it may get shorter. Answers its length then, or 0 when
+ * it has left it as it was. conf is that of the fault. */
+typedef size_t frame_edit(const void *conf, uint8_t *p, size_t n);
+
 /* The orders for one unit. They start as "let it pass"; the faults of a plan add to
  * them, in the plan's order, through the functions below. Bytes that an order names
  * must live as long as the rule: they belong into its conf. */
@@ -46,7 +50,9 @@ struct verdict {
     nsec           gap;   /* pause between two slices */
     enum close_how close; /* end the connection, both ways, after the cut */
     nsec           idle;  /* close it then, unless more comes before; 0 = do not */
-    struct bytes   before;  /* put this in front of the reply */
+    struct bytes   before; /* put this in front of the reply */
+    frame_edit    *edit; /* give it the frame before that is passed on, if it is short */
+    const void    *conf; /* with this */
     struct bytes   instead; /* and this in its place; a request is answered so, not run */
 };
 
@@ -55,8 +61,8 @@ struct verdict {
 static inline bool verdict_is_pass(const struct verdict *v)
 {
     return !v->delay && !v->drop && !v->owe && !v->stick && !v->twice && !v->freeze &&
-           v->cut == SIZE_MAX && !v->slice && !v->gate && !v->close && !v->instead.p &&
-           !v->before.p;
+           v->cut == SIZE_MAX && !v->slice && !v->gate && !v->close && !v->edit &&
+           !v->instead.p && !v->before.p;
 }
 
 static inline void verdict_delay(struct verdict *v, nsec d)
@@ -86,6 +92,12 @@ static inline void verdict_stick(struct verdict *v)
 {
     verdict_hold(v);
     v->stick = true;
+}
+
+static inline void verdict_edit(struct verdict *v, frame_edit *edit, const void *conf)
+{
+    v->edit = edit;
+    v->conf = conf;
 }
 
 static inline void verdict_drop(struct verdict *v)

@@ -32,7 +32,7 @@ static void print_table(void)
         printf("| `%s` | %s | %s | ", (*f)->name, (*f)->help, lanes[(*f)->lane]);
         for (const struct param *p = (*f)->params; p && p->name; p++)
             printf("%s`%s`", p == (*f)->params ? "" : " ", p->name);
-        printf(" | `do %s` |\n", (*f)->example);
+        printf(" | `%sdo %s` |\n", fault_when(*f), (*f)->example);
     }
 }
 
@@ -44,8 +44,10 @@ static void print_list(void)
 
 static void print_one(const struct fault *f)
 {
-    printf("%s: %s\n\nwithout a lane it acts on: %s\nexample: do %s\n", f->name, f->help,
-           lanes[f->lane], f->example);
+    printf("%s: %s\n\nwithout a lane it acts on: %s\nexample: %sdo %s\n", f->name,
+           f->help, lanes[f->lane], fault_when(f), f->example);
+    if (f->poison)
+        printf("offset-clean: %s\n", f->skews ? "no" : "yes");
     if (f->params && f->params->name)
         printf("\nparameters:\n");
     for (const struct param *p = f->params; p && p->name; p++)

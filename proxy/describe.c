@@ -192,6 +192,12 @@ json_t *describe_sessions(const struct proxy *p)
     return json_pack("{s:o, s:o}", "total", integer(p->stats.sessions), "sessions", list);
 }
 
+/* Does a fault that changes what replicas get leave their offsets right? */
+static json_t *offset_clean(const struct fault *f)
+{
+    return f->poison ? json_boolean(!f->skews) : json_null();
+}
+
 json_t *describe_rule(const struct plan_entry *e)
 {
     char text[RULE_TEXT_MAX];
@@ -200,10 +206,11 @@ json_t *describe_rule(const struct plan_entry *e)
 
     if (e->until != NSEC_NEVER)
         left = json_real(e->until > now ? (double)(e->until - now) / 1e9 : 0);
-    return json_pack("{s:s, s:s, s:s, s:o, s:b, s:o}", "name", e->rule->name, "rule",
+    return json_pack("{s:s, s:s, s:s, s:o, s:b, s:o, s:o}", "name", e->rule->name, "rule",
                      rule_print(e->rule, text, sizeof text), "fault",
                      e->rule->fault->name, "fired", integer(e->rule->fired), "in_force",
-                     rule_in_force(e->rule), "seconds_left", left);
+                     rule_in_force(e->rule), "seconds_left", left, "offset_clean",
+                     offset_clean(e->rule->fault));
 }
 
 json_t *describe_rules(const struct proxy *p)

@@ -12,8 +12,6 @@
 #include "dialog_parts.h"
 #include "seats.h"
 
-#define COPY_MAX (1 << 20) /* bytes of a frame that can be sent twice */
-
 static struct scan *scan_take(struct core *c, enum lane_id lane)
 {
     struct scan *s = c->spare;
@@ -35,26 +33,6 @@ static struct scan *scan_take(struct core *c, enum lane_id lane)
     s->done = 0;
     resp_init(&s->resp, lane == LANE_REQUESTS ? RESP_REQUESTS : RESP_REPLIES);
     return s;
-}
-
-/* A frame that is too long to be kept goes out once: better than to hold up the lane. */
-static void copy_add(struct scan *s, const uint8_t *p, size_t n)
-{
-    struct copy *c = s->copy;
-    size_t size = c->size ? c->size : 256;
-    uint8_t *grown;
-
-    while (size < c->n + n)
-        size *= 2;
-    grown = size <= COPY_MAX ? realloc(c->p, size) : NULL;
-    if (grown == NULL) {
-        copy_drop(s);
-        return;
-    }
-    c->p = grown;
-    c->size = size;
-    memcpy(c->p + c->n, p, n);
-    c->n += n;
 }
 
 static enum queue_end end_of(enum close_how how)
@@ -126,7 +104,9 @@ static int obey_run(struct dialog *d, enum lane_id lane, nsec now, const uint8_t
         account(d, lane, l->scan->dropper, v->drop ? run : run - keep, 0);
     if (v->drop && !v->close)
         return err;
-    if (l->scan->copy)
+    if (err == 0 && edit_gather(d, lane, &how, p, keep, &err))
+        keep = 0;
+    else if (l->scan->copy)
         copy_add(l->scan, p, keep);
     if (err == 0 && !v->drop)
         err = queue_push(&l->queue, &how, p, keep);
@@ -164,6 +144,7 @@ static void lane_opaque(struct dialog *d, enum lane_id lane)
 {
     d->lane[lane].opaque = true;
     d->lane[lane].scan->begun = false;
+    edit_abandon(d, lane);
     copy_drop(d->lane[lane].scan); /* what is no frame cannot be sent again */
     d->core->opaque++;
     if (d->track.role == ROLE_CLIENT)
@@ -204,6 +185,8 @@ static int send_again(struct dialog *d, enum lane_id lane, struct leave *how)
 
     if (c == NULL || c->n == 0)
         return 0;
+    if (l->scan->verdict.edit)
+        return edit_finish(d, lane, how);
     if (lane == LANE_REQUESTS)
         ask(d, frame_of(d, lane), c->rule);
     account(d, lane, c->rule, 0, c->n);
@@ -332,10 +315,7 @@ static int frame_head(struct dialog *d, enum lane_id lane, nsec now)
     repl_guard(d, lane);
     if (frame && lane == LANE_REQUESTS)
         request_head(d);
-    if (l->scan->verdict.twice && frame)
-        l->scan->copy = calloc(1, sizeof *l->scan->copy); /* none: it goes out once */
-    if (l->scan->copy)
-        l->scan->copy->rule = rule_ref(l->scan->twicer);
+    copy_begin(l->scan, frame);
     return frame && lane == LANE_REPLIES ? reply_head(d, now) : 0;
 }
 
@@ -549,8 +529,8 @@ int dialog_feed(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
 
     d->core->bytes[lane] += n;
     d->lane[lane].bytes += n;
-    err = feed(d, lane, now, p, n);
     d->lane[lane].fed_at = now;
+    err = feed(d, lane, now, p, n);
     raise_tide(d, lane, now);
     if (err == 0 && lane == LANE_REQUESTS && d->track.odd > 0) {
         err = speak(d, now);
@@ -579,6 +559,7 @@ int dialog_end(struct dialog *d, enum lane_id lane, nsec now, enum queue_end how
         if (err == 0)
             err = unhold(d, lane, now);
     }
+    edit_abandon(d, lane);
     if (how == END_RST && is_held(l)) /* a silent link does not hide that a peer died */
         d->doom = CLOSE_RST;
     if (how == END_FIN)

@@ -15,7 +15,8 @@ struct scan {
     nsec most;              /* and by how much */
     struct rule *speaker;   /* whose bytes verdict.instead are */
     struct rule *herald;    /* and verdict.before */
-    struct rule *twicer;    /* who orders verdict.twice; all three only during the call */
+    struct rule *twicer;    /* who orders verdict.twice; */
+    struct rule *editor;    /* and verdict.edit; all four only during the call */
     struct rule *dropper;   /* who has bytes of it dropped: a reference, or NULL */
     struct rule *blamed;    /* who is to answer for the next two: a reference, or NULL */
     uint64_t dropped, added;
@@ -31,12 +32,26 @@ struct scan {
     uint8_t head[RESP_HEAD_MAX];
 };
 
-/* A frame that is to be sent again when it is over. */
+/* A frame that is to be sent again when it is over, or only then and changed. */
 struct copy {
     size_t n, size;
     uint8_t *p;
     struct rule *rule; /* who wants that: a reference */
 };
+
+#define COPY_MAX (1 << 20) /* bytes of a frame that can be sent twice, or changed */
+
+/* Keep a copy if the verdict on the frame needs one: without memory the frame goes out
+ * once, and as it is. Add to it, or give it up. */
+void copy_begin(struct scan *s, const struct resp *frame);
+void copy_add(struct scan *s, const uint8_t *p, size_t n);
+
+/* dialog_edit.c: keep bytes of a frame that is to be changed; false: it is not, or has
+ * become too long. It is all there. It never will be. */
+bool edit_gather(struct dialog *d, enum lane_id lane, const struct leave *how,
+                 const uint8_t *p, size_t n, int *err);
+int edit_finish(struct dialog *d, enum lane_id lane, struct leave *how);
+void edit_abandon(struct dialog *d, enum lane_id lane);
 
 /* The bit that stands for a rule among those that hold bytes of the lane. */
 uint64_t holder_bit(struct lane *l, uint64_t serial);
@@ -63,6 +78,11 @@ bool is_atomic(const struct dialog *d, enum lane_id lane);  /* all of it or noth
 bool is_granted(const struct dialog *d, enum lane_id lane); /* replication has begun */
 
 void repl_hears(struct dialog *d, const struct resp *request);
+/* A gate is a hold that the tide ends; only one rule's count of it makes sense. Answers
+ * whether v orders one that is in force, and then it is part of *all. */
+bool set_gate(struct lane *l, struct verdict *all, const struct verdict *v,
+              uint64_t serial);
+
 /* What waited for more to come behind it, and more has come, may leave. */
 void raise_tide(struct dialog *d, enum lane_id lane, nsec now);
 

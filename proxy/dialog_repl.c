@@ -103,7 +103,8 @@ void repl_show(const struct dialog *d, enum lane_id lane, struct unit *u)
     u->anchored = r->anchored;
     u->offset = r->base;
     u->write = r->write;
-    u->rdb_size = r->diskless ? 0 : r->rdb_size;
+    u->rdb_size = r->diskless ? d->rdb_hint : r->rdb_size;
+    u->first = r->diskless && r->full && !r->acking;
     if (u->phase == PHASE_STREAM)
         u->offset = r->base + r->frame_at + scan->done;
     else if (u->phase == PHASE_ACK)
@@ -167,10 +168,23 @@ void repl_guard(struct dialog *d, enum lane_id lane)
         return;
     v->twice = false;
     v->before.p = v->instead.p = NULL;
-    if (l->owed_by && d->ender) {
+    if (l->severed && d->ender) {
         v->drop = true;
         rule_hold(&l->scan->dropper, d->ender);
     }
+}
+
+bool set_gate(struct lane *l, struct verdict *all, const struct verdict *v,
+              uint64_t serial)
+{
+    uint64_t bit = v->gate ? holder_bit(l, serial) : 0;
+
+    if (bit == 0 || (l->gate_by && l->gate_by != bit))
+        return false;
+    l->gate_by = bit;
+    l->tide = v->tide > l->tide ? v->tide : l->tide;
+    all->gate = v->gate;
+    return true;
 }
 
 /* A lane that is full of what waits would stop reading, and wait for ever. */

@@ -177,8 +177,8 @@ static void put_orders(struct journal *j, const struct verdict *v)
         put(j, " before=%zu", v->before.n);
     if (v->instead.p)
         put(j, " instead=%zu", v->instead.n);
-    put(j, "%s%s%s%s%s", v->drop ? " drop=1" : "", v->owe ? " owe=1" : "",
-        v->stick ? " stick=1" : "", v->twice ? " twice=1" : "",
+    put(j, "%s%s%s%s%s%s", v->edit ? " edit=1" : "", v->drop ? " drop=1" : "",
+        v->owe ? " owe=1" : "", v->stick ? " stick=1" : "", v->twice ? " twice=1" : "",
         v->freeze ? " freeze=1" : "");
     if (v->close)
         put(j, " close=%s",

@@ -215,20 +215,6 @@ static struct rng draws(const struct dialog *d, enum lane_id lane, const struct 
     });
 }
 
-/* A gate is a hold that the tide ends. Only one rule's count of it makes sense. */
-static bool gated(struct lane *l, struct verdict *all, const struct verdict *v,
-                  const struct seat *s)
-{
-    uint64_t bit = v->gate ? holder_bit(l, s->serial) : 0;
-
-    if (bit == 0 || (l->gate_by && l->gate_by != bit))
-        return false;
-    l->gate_by = bit;
-    l->tide = v->tide > l->tide ? v->tide : l->tide;
-    all->gate = v->gate;
-    return true;
-}
-
 /* Add one rule's orders to the whole. The rule that delays most answers for the wait, and
  * of those that hold, all do; else the first that orders a thing answers for it. */
 static void add(struct dialog *d, enum lane_id lane, struct verdict *all,
@@ -236,7 +222,7 @@ static void add(struct dialog *d, enum lane_id lane, struct verdict *all,
 {
     struct lane *l = &d->lane[lane];
 
-    if (gated(l, all, v, s) || v->delay == NSEC_NEVER) {
+    if (set_gate(l, all, v, s->serial) || v->delay == NSEC_NEVER) {
         verdict_hold(all);
         *by = holder_bit(l, s->serial) | (*most == NSEC_NEVER ? *by : 0);
         *most = NSEC_NEVER;
@@ -260,6 +246,10 @@ static void add(struct dialog *d, enum lane_id lane, struct verdict *all,
     if (v->before.p && all->before.p == NULL) {
         verdict_before(all, v->before.p, v->before.n);
         l->scan->herald = s->rule;
+    }
+    if (v->edit && all->edit == NULL) {
+        verdict_edit(all, v->edit, v->conf);
+        l->scan->editor = s->rule;
     }
     if (v->instead.p && all->instead.p == NULL) {
         all->instead = v->instead;
@@ -351,10 +341,24 @@ static const struct verdict *recorded(const struct dialog *d, enum lane_id lane,
 static void repeat(struct verdict *v, const struct verdict *told)
 {
     struct bytes before = v->before, instead = v->instead;
+    frame_edit *edit = v->edit;
+    const void *conf = v->conf;
 
     *v = *told;
+    v->edit = told->edit ? edit : NULL;
+    v->conf = conf;
     v->before = told->before.n ? before : (struct bytes){NULL, 0};
     v->instead = told->instead.n ? instead : (struct bytes){NULL, 0};
+}
+
+/* What is left out of a stream is left out with all behind it. */
+static void sever(struct dialog *d, enum lane_id lane, const struct rule *r,
+                  struct verdict *v)
+{
+    if (!v->drop || r->poison || !is_granted(d, lane))
+        return;
+    v->owe = true;
+    d->lane[lane].severed = true;
 }
 
 /* The frame meets the rule's conditions. Is it its turn, and what does it order? With a
@@ -377,7 +381,7 @@ static void act(struct dialog *d, enum lane_id lane, nsec now, struct seat *s,
     u.nth = s->acted++;
     if (s->rule->fault->on_frame)
         s->rule->fault->on_frame(s->rule->conf, s->state, &u, &v);
-    v.owe |= v.drop && is_granted(d, lane) && !s->rule->poison; /* no hole in a stream */
+    sever(d, lane, s->rule, &v);
     if (told)
         repeat(&v, told);
     add(d, lane, &l->scan->verdict, &v, s, &l->scan->most, &l->scan->by);

@@ -113,6 +113,7 @@ static struct session *session_new(struct proxy *p, struct node *n, struct link 
     s->side[DIALER].handle.data = s;
     s->wake.call = on_wake;
     dialog_init(&s->dialog, &p->core, l->from, l->to, ++l->sessions, p->plan);
+    s->dialog.rdb_hint = l->rdb_size;
     l->live++;
     list_add(s);
     events_session(p, EVENT_SESSION_OPENED, l, &s->dialog);

@@ -204,8 +204,8 @@ static void no_fault_leaves_a_trace_when_it_comes_and_goes_ten_thousand_times(
         size_t before, after;
         struct churn c;
 
-        snprintf(a, sizeof a, "a: on * -> * do %s", (*f)->example);
-        snprintf(b, sizeof b, "b: on * -> * do %s", (*f)->example);
+        snprintf(a, sizeof a, "a: on * -> * %sdo %s", fault_when(*f), (*f)->example);
+        snprintf(b, sizeof b, "b: on * -> * %sdo %s", fault_when(*f), (*f)->example);
         churn_open(&c);
         for (size_t i = 0; i < 100; i++) /* what is kept for reuse is there then */
             once_more(&c, *f, a, b, i);

@@ -90,7 +90,8 @@ static void try_value(const struct fault *f, const struct param *p, const char *
     assert_non_null(sentence);
     snprintf(sentence, size, "on * -> * do %s %s=%s", f->name, p->name, value);
     try(sentence);
-    snprintf(sentence, size, "on * -> * do %s %s=%s", f->example, p->name, value);
+    snprintf(sentence, size, "on * -> * %sdo %s %s=%s", fault_when(f), f->example,
+             p->name, value);
     try(sentence);
     snprintf(sentence, size, "on * -> * do %s %s", f->name, value);
     try(sentence);

@@ -171,8 +171,8 @@ static void play_faults(const char *path, uint64_t seed, struct chatter *c)
 
         if (f->packets)
             continue;
-        snprintf(rule, sizeof rule, "x%d: on app -> r1 chance=20%% do %s", (int)i,
-                 f->example);
+        snprintf(rule, sizeof rule, "x%d: on app -> r1 chance=20%% %sdo %s", (int)i,
+                 fault_when(f), f->example);
         rig_rule(&c->r, rule);
     }
     chatter_run(c, 30);

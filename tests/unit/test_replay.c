@@ -163,7 +163,8 @@ static void every_order_of_every_fault_is_in_the_journal(void **state)
         c.r.core.arg = &m;
         c.r.core.accounted = NULL;
         c.r.core.ended = NULL;
-        snprintf(rule, sizeof rule, "x: on app -> r1 do %s", faults[i]->example);
+        snprintf(rule, sizeof rule, "x: on app -> r1 %sdo %s", fault_when(faults[i]),
+                 faults[i]->example);
         rig_ask(&c.r, "HELLO 3\r\n");
         rig_answer(&c.r, "%0\r\n");
         rig_rule(&c.r, rule);

@@ -110,7 +110,8 @@ static void every_fault_has_a_natural_lane_and_an_example_that_works(void **s)
     for (size_t i = 0; faults[i]; i++) {
         struct rule *r;
 
-        snprintf(sentence, sizeof sentence, "on a -> b do %s", faults[i]->example);
+        snprintf(sentence, sizeof sentence, "on a -> b %sdo %s", fault_when(faults[i]),
+                 faults[i]->example);
         r = rule_of(sentence);
         assert_ptr_equal(faults[i], r->fault);
         assert_int_equal(faults[i]->lane, r->lane);
@@ -230,12 +231,14 @@ static void errors_name_the_column_and_the_nearest_word(void **s)
     assert_string_equal("unknown fault 'latancy' (column 24); "
                         "hint: did you mean 'latency'?",
                         error_of("on r2 -> r1 replies do latancy 50ms"));
-    assert_string_equal("unknown fault 'x' (column 15); hint: one of latency bandwidth "
-                        "throttle slice limit hang swallow freeze close reset slow-close "
-                        "slow-connect refuse error lose-reply swallow-request "
-                        "duplicate-request duplicate-reply reply cut hold push lag "
-                        "hold-at blackhole loss netem rate kill",
-                        error_of("on a -> b do  x"));
+    assert_string_equal(
+        "unknown fault 'x' (column 15); hint: one of latency bandwidth "
+        "throttle slice limit hang swallow freeze close reset slow-close "
+        "slow-connect refuse error lose-reply swallow-request "
+        "duplicate-request duplicate-reply reply cut hold push lag "
+        "hold-at drop-acks full-resync rdb-cut veto-capa silent-loss flip "
+        "swallow-exec blackhole loss netem rate kill",
+        error_of("on a -> b do  x"));
     assert_string_equal("unknown role 'clint' (column 21); hint: did you mean 'client'?",
                         error_of("on a -> b when role=clint do hang"));
     assert_string_equal("dist cannot be 'normall' (column 31); "
