@@ -18,9 +18,16 @@ class Asked(Proxy):
     """A proxy with its HTTP API."""
 
     def __init__(self, upstream, *rules, flags=()):
-        super().__init__(upstream, *rules, flags=("--api", "127.0.0.1:0", *flags))
+        super().__init__(upstream, *rules, flags=("--api", "127.0.0.1:0",
+                                                  "--drain-timeout", "1ms", *flags))
         line = next(text for text in self.log if "ev=api" in text)
         self.api = line.split("address=")[1].split()[0]
+
+    def end(self):
+        self.process.terminate()
+        status = self.process.wait(DEADLINE)
+        self.reader.join(DEADLINE)
+        return status
 
     def call(self, method, path, body=None):
         request = urllib.request.Request(f"http://{self.api}{path}", method=method,
