@@ -10,9 +10,10 @@ import subprocess
 import pytest
 from labs import DEADLINE, SUNDER, alive, family, sunder, sweep, wait_until
 
-pytestmark = pytest.mark.skipif(not (shutil.which("redis-server") or
-                                     shutil.which("valkey-server")),
-                                reason="no redis-server")
+pytestmark = [pytest.mark.alone,
+              pytest.mark.skipif(not (shutil.which("redis-server") or
+                                      shutil.which("valkey-server")),
+                                 reason="no redis-server")]
 
 SMALL = ["--pairs", "10", "--ops", "100"]
 

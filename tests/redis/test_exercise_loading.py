@@ -3,7 +3,7 @@
 import pytest
 from exercises import exercise, needs_redis
 
-pytestmark = needs_redis
+pytestmark = [needs_redis, pytest.mark.alone]
 
 
 @pytest.fixture(scope="module", params=["real", "injected"])
