@@ -74,7 +74,11 @@ struct wire proxy_wire(const struct proxy *p, const struct party *from,
 void        proxy_unhold(struct proxy *p);       /* one of `open` is gone */
 void        proxy_room(struct proxy *p);         /* bytes have left the pool */
 void        proxy_session_gone(struct proxy *p); /* a descriptor pair is free again */
-void        proxy_replicating(struct proxy *p, struct link *l); /* roles may change */
+
+/* The dialer has asked to replicate, or has been granted that; the node has been told to
+ * be a master. Rules that say master or replica follow. */
+void proxy_replicating(struct proxy *p, struct link *l, bool granted);
+void proxy_promoted(struct proxy *p, struct node *n);
 
 /* events.c: the journal and those who watch are told. Of the plan, when p->plan is the
  * new one. */

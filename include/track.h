@@ -34,6 +34,8 @@ struct track {
     bool      handshaking; /* or REPLCONF: its lines are not to be torn */
     bool      synced;      /* and granted: no frame answers another any more */
 
+    uint32_t promotions; /* times the server was told to be a master */
+
     uint32_t odd;      /* requests outstanding whose replies are not plain */
     uint32_t database; /* of SELECT */
     char    *name;     /* of CLIENT SETNAME or HELLO; NULL = none */

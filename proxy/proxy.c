@@ -236,26 +236,43 @@ static void on_expiry(struct wake_node *n, nsec now)
     replan_sessions(p);
 }
 
-/* A node that dials PSYNC is a replica; one that is dialed so, and does not replicate
- * itself, is a master. Rules that say `master` or `replica` follow at once. */
-void proxy_replicating(struct proxy *p, struct link *l)
+static void roles_changed(struct proxy *p)
+{
+    p->replan = true;
+    wake_set(&p->wake, &p->feed, uv_hrtime());
+}
+
+static bool replicates(const struct proxy *p, const struct node *n)
+{
+    for (size_t to = 0; to < p->nodes; to++) {
+        const struct link *l = nodes_link_seen(p->node[to], n->who);
+
+        if (l && l->replicating > 0)
+            return true;
+    }
+    return false;
+}
+
+/* A node that dials PSYNC is a replica; one that grants it, and does not replicate
+ * itself, is a master. */
+void proxy_replicating(struct proxy *p, struct link *l, bool granted)
 {
     for (size_t i = 0; i < p->nodes; i++) {
         struct node *n = p->node[i];
-        bool replicates = false;
 
-        for (size_t to = 0; to < p->nodes; to++) {
-            const struct link *other = nodes_link_seen(p->node[to], n->who);
-
-            replicates |= other && other->replicating > 0;
-        }
         if (&n->party == l->from)
             n->party.replica = true;
-        else if (&n->party == l->to && !replicates)
+        else if (granted && &n->party == l->to && !replicates(p, n))
             n->party.replica = false;
     }
-    p->replan = true;
-    wake_set(&p->wake, &p->feed, uv_hrtime());
+    roles_changed(p);
+}
+
+void proxy_promoted(struct proxy *p, struct node *n)
+{
+    log_info("node.promoted", "node=%s", n->party.name);
+    n->party.replica = false;
+    roles_changed(p);
 }
 
 /* ---- sessions, room, descriptors ---- */

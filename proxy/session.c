@@ -166,7 +166,7 @@ static void new_role(struct session *s, nsec t)
     if (s->dialog.track.replicating && !s->replicating) {
         s->replicating = true;
         s->link->replicating++;
-        proxy_replicating(s->proxy, s->link);
+        proxy_replicating(s->proxy, s->link, false);
     }
     events_session(s->proxy, EVENT_SESSION_ROLE, s->link, &s->dialog);
     session_replan(s, t);
@@ -191,6 +191,10 @@ static void feed(struct session *s, enum lane_id lane, const uint8_t *p, size_t 
         new_role(s, t);
     if (s->dialog.repl && !s->closing)
         session_repl(s, t);
+    if (!s->closing && s->dialog.track.promotions != s->promotions) {
+        s->promotions = s->dialog.track.promotions;
+        proxy_promoted(s->proxy, s->node);
+    }
     if (!s->closing && !queue_empty(&s->dialog.lane[lane].queue))
         session_turn(s, t); /* the bound may have been reached by what was settled */
 }

@@ -137,7 +137,7 @@ static void move(struct session *s, struct link *l)
     s->link = l;
     dialog_is_from(&s->dialog, l->from, ++l->sessions);
     if (s->replicating)
-        proxy_replicating(s->proxy, l);
+        proxy_replicating(s->proxy, l, s->dialog.repl && repl_granted(s->dialog.repl));
 }
 
 void session_identify(struct session *s)

@@ -37,6 +37,7 @@ struct session {
     bool connected, closing, starving, replicating;
     bool wired[2];        /* a packet filter is on that side */
     uint32_t priority[2]; /* and the class its packets leave in; 0 = none */
+    uint32_t promotions;  /* of its node that have been told */
     struct {              /* of its replication, as it was last told */
         uint64_t full, partial;
         enum repl_phase phase;

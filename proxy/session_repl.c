@@ -89,6 +89,8 @@ void session_repl(struct session *s, nsec now)
     s->link->partial += r->partial - s->seen.partial;
     if (rdb_over)
         s->link->rdb_size = r->rdb_bytes;
+    if (r->full + r->partial > s->seen.full + s->seen.partial)
+        proxy_replicating(s->proxy, s->link, true);
     join_channels(s);
     say(s);
     s->seen.full = r->full;

@@ -362,6 +362,8 @@ static const struct special {
     {"AUTH", 4, 'u', 0, 0},
     {"SELECT", 6, 'd', 0, 0},
     {"REPLCONF", 8, 'a', 0, 0},
+    {"SLAVEOF", 7, 'o', 0, 0},
+    {"REPLICAOF", 9, 'o', 0, 0},
     {"SUBSCRIBE", 9, 's', SUBSCRIBE, CHANNELS},
     {"PSUBSCRIBE", 10, 's', SUBSCRIBE, PATTERNS},
     {"SSUBSCRIBE", 10, 's', SUBSCRIBE, SHARDS},
@@ -421,6 +423,8 @@ void track_request(struct track *t, const struct resp *r, const struct track_mar
     t->skip_next = false; /* an empty line or array uses it up */
     if (r->words == 0 || r->elements <= 0)
         return; /* and is no request */
+    if (s && s->act == 'o')
+        t->promotions += resp_word_is(r, 1, "NO") && resp_word_is(r, 2, "ONE");
     if (t->in_multi && s && s->act != 'e' && s->act != 'r') {
         if (s->act == 's')
             later(t, SUBSCRIBED);

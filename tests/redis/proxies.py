@@ -10,8 +10,9 @@ from labs import DEADLINE, SUNDER
 
 class Proxy:
     def __init__(self, upstream, *rules, flags=()):
-        argv = [SUNDER, "proxy", "--listen", "127.0.0.1:0", "--upstream", upstream,
-                "--console", "off", "--api", "off", *flags]
+        argv = [SUNDER, "proxy", "--console", "off", "--api", "off", *flags]
+        if upstream:
+            argv += ["--listen", "127.0.0.1:0", "--upstream", upstream]
         for rule in rules:
             argv += ["--rule", rule]
         self.log = []
