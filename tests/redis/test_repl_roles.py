@@ -24,8 +24,8 @@ class Trio:
             self.server[name] = Server(directory / name, *QUIET, "--bind-source-addr",
                                        f"{net}.{i}")
             stack.callback(self.server[name].end)
-            nodes.append({"name": name, "listen": "127.0.0.1:0", "sources": [f"{net}.{i}"],
-                          "upstream": self.server[name].at})
+            nodes.append({"name": name, "listen": "127.0.0.1:0",
+                          "upstream": self.server[name].at, "sources": [f"{net}.{i}"]})
         config = directory / "proxy.json"
         config.write_text(json.dumps({"nodes": nodes}))
         self.proxy = stack.enter_context(Asked(None, flags=("--config", str(config))))
