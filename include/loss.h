@@ -6,15 +6,15 @@
 #ifndef LOSS_H
 #define LOSS_H
 
-#include "course.h"
+#include "writes.h"
 
 struct loss {
     const char   *name;
     bool          direct;
     const char   *rule; /* in force from before the first write; NULL = none */
     struct tuning tuning;
-    unsigned      ops, rate, wait; /* as `sunder probe writes` has them */
-    const char   *heir, *other;    /* r2 and r3, or r3 and r2 */
+    struct writes writes;
+    const char   *heir, *other; /* r2 and r3, or r3 and r2 */
 };
 
 /* The row is what the probe found, and
@@ -27,8 +27,6 @@ struct loss {
  */
 int loss_row(struct stage *s, const struct course_flags *f, struct exercise_outcome *o,
              const struct loss *l) MUST_CHECK;
-int loss_rows(struct stage *s, const struct course_flags *f, struct exercise_outcome *o,
-              const struct loss *l, size_t n) MUST_CHECK;
 
 /* For the verdict: so many were acknowledged, and (nearly) none, or all, of them lost. A
  * master without any fault that dies may take the last one or two with it. */

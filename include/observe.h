@@ -30,6 +30,10 @@ int observe_number(struct stage *s, const char *node, const char *field,
 int observe_until(struct stage *s, const char *node, const char *field, const char *value,
                   nsec within) MUST_CHECK;
 
+/* Until that number has grown beyond, or -ETIMEDOUT. */
+int observe_beyond(struct stage *s, const char *node, const char *field, double beyond,
+                   nsec within) MUST_CHECK;
+
 /* Until a replica has applied what the master has now, over a link that is up. */
 int observe_sync(struct stage *s, const char *master, const char *replica,
                  nsec within) MUST_CHECK;

@@ -9,11 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "course.h"
 #include "observe.h"
+#include "writes.h"
 
-#define URLS     512
-#define KEY      "acknowledged"
 #define PATIENCE SEC(20)
 
 #define DROP                                                                             \
@@ -45,36 +43,26 @@ enum { DIRECT, PROXIED, STALLED, DROPPED, REFUSED, ROWS };
 static const struct row {
     const char *name, *rule;
     struct tuning tuning;
-    unsigned ops, wait;
+    struct writes writes;
 } rows[ROWS] = {
-    {"direct", NULL, {.backlog = 0}, 20, 1},
-    {"proxied", NULL, {.backlog = 0}, 20, 1},
-    {"stream stalled", STALL, {.backlog = 0}, 5, 1},
-    {"ACKs dropped", DROP, {.backlog = 0}, 5, 1},
-    {"ACKs dropped, min-replicas", DROP, {.min_replicas = 1, .max_lag = 1}, 300, 0},
+    {"direct", NULL, {.backlog = 0}, {20, 100, 1, true}},
+    {"proxied", NULL, {.backlog = 0}, {20, 100, 1, true}},
+    {"stream stalled", STALL, {.backlog = 0}, {5, 100, 1, false}},
+    {"ACKs dropped", DROP, {.backlog = 0}, {5, 100, 1, false}},
+    {"ACKs dropped, min-replicas",
+     DROP,
+     {.min_replicas = 1, .max_lag = 1},
+     {300, 100, 0, false}},
 };
 
 /* -- the rows ---------------------------------------------------------------------- */
-
-static int write_them(struct stage *s, struct exercise_outcome *o, const struct row *r)
-{
-    char url[URLS], ops[16], wait[16];
-    const char *argv[] = {"writes", "--write", url,   "--keep", KEY,  "--ops",
-                          ops,      "--rate",  "100", "--wait", wait, NULL};
-
-    topology_urls(lab_topology(s->lab), TOPOLOGY_MASTER, url, sizeof url);
-    snprintf(ops, sizeof ops, "%u", r->ops);
-    snprintf(wait, sizeof wait, "%u", r->wait);
-    course_tell(o, r->name);
-    return exercise_cued(s, argv, NULL, o, r->name);
-}
 
 /* What the replica has, and how far it is by its own account. */
 static int look(struct stage *s, json_t *found)
 {
     char has[32];
     double wrote = 0, own = 0;
-    int rc = observe_text(s, "r2", "SCARD " KEY, has, sizeof has);
+    int rc = observe_text(s, "r2", "SCARD " WRITES_KEY, has, sizeof has);
 
     if (rc == 0)
         rc = observe_number(s, "r1", "master_repl_offset", &wrote);
@@ -89,16 +77,14 @@ static int look(struct stage *s, json_t *found)
 static int time_out(struct stage *s, json_t *found)
 {
     double full = 0, partial = 0, before = 0;
-    nsec end = uv_hrtime() + PATIENCE;
     int rc = observe_number(s, "r1", "sync_full", &before);
 
     if (rc == 0)
         rc = observe_order(s, "r1", "CONFIG SET repl-timeout 1");
-    while (rc == 0 && partial == 0 && uv_hrtime() < end) {
+    if (rc == 0)
+        rc = observe_beyond(s, "r1", "sync_partial_ok", 0, PATIENCE);
+    if (rc == 0)
         rc = observe_number(s, "r1", "sync_partial_ok", &partial);
-        if (rc == 0)
-            rc = stage_for(s, MSEC(10));
-    }
     if (rc == 0)
         rc = observe_number(s, "r1", "sync_full", &full);
     json_object_set_new(found, "sync_partial_ok", json_integer((json_int_t)partial));
@@ -119,7 +105,7 @@ static int play_row(struct stage *s, struct exercise_outcome *o, size_t i)
     if (i == REFUSED)
         course_note(o, CLOSE);
     if (rc == 0)
-        rc = write_them(s, o, r);
+        rc = writes_row(s, o, r->name, &r->writes);
     if (rc == 0)
         rc = look(s, row->probe);
     if (rc == 0 && i == REFUSED)
@@ -141,7 +127,7 @@ static int play(struct stage *s, struct exercise_outcome *o)
 
 static void check(struct exercise_outcome *o, size_t row, bool told, bool there)
 {
-    double ops = rows[row].ops;
+    double ops = rows[row].writes.ops;
     double confirmed = course_number(o, row, "confirmed");
     double has = course_number(o, row, "on_replica");
     double acked = course_number(o, row, "acknowledged");

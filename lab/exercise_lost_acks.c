@@ -36,10 +36,10 @@ static const struct usage usage = {
 enum { DIRECT, PROXIED, STALLED, WAITED, ROWS };
 
 static const struct loss rows[ROWS] = {
-    {.name = "direct", .direct = true, .ops = CONTROL_OPS, .rate = 200},
-    {.name = "proxied", .ops = CONTROL_OPS, .rate = 200},
-    {.name = "stalled", .rule = STALL, .ops = OPS, .rate = 200},
-    {.name = "stalled, WAIT 1", .rule = STALL, .ops = WAIT_OPS, .rate = 200, .wait = 1},
+    {.name = "direct", .direct = true, .writes = {CONTROL_OPS, 200, 0, false}},
+    {.name = "proxied", .writes = {CONTROL_OPS, 200, 0, false}},
+    {.name = "stalled", .rule = STALL, .writes = {OPS, 200, 0, false}},
+    {.name = "stalled, WAIT 1", .rule = STALL, .writes = {WAIT_OPS, 200, 1, false}},
 };
 
 static int play(struct stage *s, struct exercise_outcome *o)

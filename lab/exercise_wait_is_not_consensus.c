@@ -27,20 +27,26 @@ static const struct usage usage = {
     .opts = opts,
 };
 
+#define RATE    200
 #define OPS     50
 #define ALL_OPS 10 /* each waits for a WAIT that gives up */
 
 enum { DIRECT, PROXIED, WRONG, RIGHT, ALL, ROWS };
 
 static const struct loss rows[ROWS] = {
-    {.name = "direct", .direct = true, .wait = 1, .ops = OPS, .heir = "r3"},
-    {.name = "proxied", .wait = 1, .ops = OPS, .heir = "r3"},
-    {.name = "WAIT 1, r3 promoted", .rule = STALL, .wait = 1, .ops = OPS, .heir = "r3"},
-    {.name = "WAIT 1, r2 promoted", .rule = STALL, .wait = 1, .ops = OPS, .heir = "r2"},
+    {.name = "direct", .direct = true, .writes = {OPS, RATE, 1, true}, .heir = "r3"},
+    {.name = "proxied", .writes = {OPS, RATE, 1, true}, .heir = "r3"},
+    {.name = "WAIT 1, r3 promoted",
+     .rule = STALL,
+     .writes = {OPS, RATE, 1, true},
+     .heir = "r3"},
+    {.name = "WAIT 1, r2 promoted",
+     .rule = STALL,
+     .writes = {OPS, RATE, 1, true},
+     .heir = "r2"},
     {.name = "WAIT 2, r3 promoted",
      .rule = STALL,
-     .wait = 2,
-     .ops = ALL_OPS,
+     .writes = {ALL_OPS, RATE, 2, false},
      .heir = "r3"},
 };
 
@@ -51,7 +57,6 @@ static int play(struct stage *s, struct exercise_outcome *o)
 
     for (size_t i = 0; i < ROWS && rc == 0; i++) {
         row = rows[i];
-        row.rate = 200;
         row.other = i == RIGHT ? "r3" : "r2";
         rc = loss_row(s, &flags.all, o, &row);
     }

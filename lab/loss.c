@@ -8,8 +8,7 @@
 #include "observe.h"
 #include "ranges.h"
 
-#define URLS 512
-#define KEY  "acknowledged"
+#define KEY  WRITES_KEY
 #define LAST 2 /* writes that may go down with a master */
 
 static void set_number(json_t *row, const char *name, size_t value)
@@ -24,20 +23,6 @@ static int damaged(struct stage *s)
 }
 
 /* -- before the death ----------------------------------------------------------- */
-
-static int write_them(struct stage *s, struct exercise_outcome *o, const struct loss *l)
-{
-    char url[URLS], ops[16], rate[16], wait[16];
-    const char *argv[] = {"writes", "--write", url,  "--keep", KEY,  "--ops",
-                          ops,      "--rate",  rate, "--wait", wait, NULL};
-
-    topology_urls(lab_topology(s->lab), TOPOLOGY_MASTER, url, sizeof url);
-    snprintf(ops, sizeof ops, "%u", l->ops);
-    snprintf(rate, sizeof rate, "%u", l->rate);
-    snprintf(wait, sizeof wait, "%u", l->wait);
-    course_tell(o, l->name);
-    return exercise_cued(s, argv, NULL, o, l->name);
-}
 
 /* The master's line about the heir: "slave0:ip=127.0.2.2,port=1,state=online,lag=0". */
 struct line {
@@ -177,26 +162,16 @@ int loss_row(struct stage *s, const struct course_flags *f, struct exercise_outc
     if (rc == 0 && l->rule != NULL)
         rc = course_rule(s, o, l->rule);
     if (rc == 0)
-        rc = write_them(s, o, l);
+        rc = writes_row(s, o, l->name, &l->writes);
     if (rc < 0)
         return rc;
     row = o->row[o->rows - 1].probe;
-    count_open(&c, l->ops);
+    count_open(&c, l->writes.ops);
     rc = look(s, row, l);
     if (rc == 0)
         rc = bury(s, row, l, &c);
     count_close(&c);
     course_forget(o);
-    return rc;
-}
-
-int loss_rows(struct stage *s, const struct course_flags *f, struct exercise_outcome *o,
-              const struct loss *l, size_t n)
-{
-    int rc = 0;
-
-    for (size_t i = 0; i < n && rc == 0; i++)
-        rc = loss_row(s, f, o, &l[i]);
     return rc;
 }
 

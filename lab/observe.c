@@ -146,6 +146,26 @@ int observe_until(struct stage *s, const char *node, const char *field, const ch
     return rc;
 }
 
+int observe_beyond(struct stage *s, const char *node, const char *field, double beyond,
+                   nsec within)
+{
+    nsec end = uv_hrtime() + within;
+    char why[96];
+    double now;
+    int rc;
+
+    while ((rc = observe_number(s, node, field, &now)) == 0 && now <= beyond) {
+        if (uv_hrtime() >= end) {
+            snprintf(why, sizeof why, "has %s stay at %.0f", field, now);
+            return trouble(s, -ETIMEDOUT, node, why);
+        }
+        rc = stage_for(s, ROUND);
+        if (rc < 0)
+            break;
+    }
+    return rc;
+}
+
 int observe_sync(struct stage *s, const char *master, const char *replica, nsec within)
 {
     nsec end = uv_hrtime() + within;
