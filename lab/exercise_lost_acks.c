@@ -9,7 +9,8 @@
 
 #include "loss.h"
 
-#define STALL "on r2,r3 -> r1 replies do hang"
+#define BEHIND "on r2,r3 -> r1 do lag commands=50"
+#define STALL  "on r2,r3 -> r1 replies do hang"
 
 static struct flags {
     struct course_flags all;
@@ -30,14 +31,16 @@ static const struct usage usage = {
 };
 
 #define CONTROL_OPS 100
+#define LAG         50
 #define OPS         200
 #define WAIT_OPS    5
 
-enum { DIRECT, PROXIED, STALLED, WAITED, ROWS };
+enum { DIRECT, PROXIED, LAGGED, STALLED, WAITED, ROWS };
 
 static const struct loss rows[ROWS] = {
     {.name = "direct", .direct = true, .writes = {CONTROL_OPS, 200, 0, false}},
     {.name = "proxied", .writes = {CONTROL_OPS, 200, 0, false}},
+    {.name = "50 writes behind", .rule = BEHIND, .writes = {CONTROL_OPS, 200, 0, false}},
     {.name = "stalled", .rule = STALL, .writes = {OPS, 200, 0, false}},
     {.name = "stalled, WAIT 1", .rule = STALL, .writes = {WAIT_OPS, 200, 1, false}},
 };
@@ -57,6 +60,17 @@ static int play(struct stage *s, struct exercise_outcome *o)
 }
 
 /* -- the verdict ------------------------------------------------------------------- */
+
+static void check_lagged(struct exercise_outcome *o)
+{
+    double acked = course_number(o, LAGGED, "acknowledged");
+    double lost = course_number(o, LAGGED, "lost");
+
+    exercise_check(o, acked == CONTROL_OPS && lost == LAG,
+                   "50 writes behind: %g of %d writes acknowledged, %g lost; expected "
+                   "all, and %d",
+                   acked, CONTROL_OPS, lost, LAG);
+}
 
 static void check_waited(struct exercise_outcome *o)
 {
@@ -81,6 +95,7 @@ static void judge(struct exercise_outcome *o)
 {
     loss_check_control(o, DIRECT, CONTROL_OPS);
     loss_check_control(o, PROXIED, CONTROL_OPS);
+    check_lagged(o);
     loss_check_all_lost(o, STALLED, OPS);
     check_waited(o);
     if (exercise_met(o))

@@ -21,6 +21,11 @@ def test_all_that_was_acknowledged_during_the_stall_dies_with_the_master(lost_ac
     assert row["rules"] == ["on r2,r3 -> r1 replies do hang"]
 
 
+def test_replicas_that_are_50_writes_behind_lose_exactly_those(lost_acks):
+    row = lost_acks.rows["50 writes behind"]
+    assert (row["acknowledged"], row["lost"], row["link"]) == (100, 50, "up")
+
+
 def test_the_bytes_that_the_replicas_are_behind_foretell_the_loss(lost_acks):
     rows = lost_acks.rows
     least = len("*3\r\n$4\r\nSADD\r\n$12\r\nacknowledged\r\n$1\r\n1\r\n")
