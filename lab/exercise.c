@@ -367,6 +367,7 @@ static const struct exercise *const exercises[] = {
     &exercise_resync_storm,
     &exercise_monotonic,
     &exercise_ack_drop,
+    &exercise_silent_divergence,
     &exercise_failover,
     &exercise_split_brain,
     &exercise_planned_failover,

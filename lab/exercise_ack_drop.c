@@ -14,8 +14,7 @@
 
 #define PATIENCE SEC(20)
 
-#define DROP                                                                             \
-    "on r2 -> r1 when role=replication command=REPLCONF key=ACK do swallow-request"
+#define DROP  "on r2 -> r1 do drop-acks"
 #define STALL "on r2 -> r1 replies do hang"
 #define CLOSE "then r1: CONFIG SET repl-timeout 1"
 

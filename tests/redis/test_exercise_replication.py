@@ -145,3 +145,18 @@ def test_min_replicas_refuses_while_the_replica_has_everything(run):
     assert row["errors"]["NOREPLICAS"] > 0
     assert row["on_replica"] == row["acknowledged"]
     assert row["sync_partial_ok"] >= 1 and row["sync_full"] == 0
+
+
+def test_a_command_that_is_lost_without_a_trace_is_confirmed_by_wait(run):
+    row = run("silent-divergence").rows["one command lost"]
+    assert row["confirmed"] == row["acknowledged"] == 40
+    assert (row["on_replica"], row["behind_bytes"], row["link"]) == (39, 0, "up")
+    assert row["digest"] == "differ"
+
+
+def test_a_partial_synchronisation_leaves_the_difference_and_a_full_one_mends_it(run):
+    rows = run("silent-divergence").rows
+    assert rows["reconnected"]["digest"] == "differ"
+    assert rows["reconnected"]["sync_partial_ok"] == 1
+    assert rows["synchronised anew"]["digest"] == rows["proxied"]["digest"] == "same"
+    assert rows["synchronised anew"]["sync_full"] > rows["reconnected"]["sync_full"]
