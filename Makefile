@@ -108,6 +108,9 @@ compat: all                         ## clients from npm and Debian; installs the
 	$Q$(RUN) compat
 k8s: all                            ## the manifests only: needs kubectl and npm
 	$Q$(RUN) k8s
+test-k8s: all                       ## examples/plain as pods, with podman; SUNDER_PODS keeps
+	$Q-tools/install-deps pods node
+	$Q$(RUN) pods
 test-host: all                      ## host faults only, in a kernel of their own
 	$Q-tools/install-deps host
 	$Q$(RUN) host
@@ -185,7 +188,7 @@ help:                               ## this list
 	@awk -F':.*## ' '/^[a-z_.-]+:.*## / { printf "  %-22s %s\n", $$1, $$2 }' Makefile
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
-.PHONY: all demo test check unit wire redis compat k8s test-host fuzz-replay asan fuzz \
+.PHONY: all demo test check unit wire redis compat k8s test-k8s test-host fuzz-replay asan fuzz \
         fuzzers bench format format-check tidy hdr-check layers sizes docs-check readme lint \
         image install uninstall clean \
         help FORCE

@@ -19,10 +19,10 @@ class Nameserver:
     """zone maps names to lists of addresses; what is not in it does not exist. Silent
     while `mute` is set."""
 
-    def __init__(self):
+    def __init__(self, address="127.0.0.1"):
         self.zone, self.mute, self.asked = {}, False, []
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind(("127.0.0.1", 53))
+        self.sock.bind((address, 53))
         threading.Thread(target=self.serve, daemon=True).start()
 
     def serve(self):
