@@ -23,8 +23,9 @@ struct losing_now {
 
 struct losing { /* a row */
     const char        *name;
-    const char *const *probe; /* words for it; ends with NULL */
-    nsec               watch; /* so long, whatever comes of it; 0 = until it has come */
+    const char *const *probe;         /* words for it; ends with NULL */
+    nsec               watch;         /* no failover in so long; 0 = until one is over */
+    bool               many;          /* any number of failovers in that time */
     bool               fresh, direct; /* in a new lab; and that has no proxy */
     unsigned           min_replicas;  /* to write, with a max-lag of 1 s */
 

@@ -50,6 +50,7 @@ static const struct losing rows[ROWS] = {
                .fresh = true,
                .order = SET "500",
                .watch = SEC(8),
+               .many = true,
                .breaks = pause_often,
                .mends = losing_heal},
     [PATIENT] = {.name = "down-after 3s",
