@@ -24,7 +24,7 @@ static const struct losing rows[ROWS] = {
     [DIRECT] = {.name = "direct", .fresh = true, .direct = true, .watch = SEC(1)},
     [CONTROL] = {.name = "proxied", .fresh = true, .watch = SEC(1)},
     [ONE] = {.name = "one sentinel cut off",
-             .watch = SEC(3),
+             .watch = SEC(4),
              .breaks = cut_one,
              .mends = losing_heal},
     [ALL] = {.name = "all cut off",

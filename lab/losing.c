@@ -15,8 +15,8 @@
 #define WORDS  44
 #define ANSWER SEC(2)
 
-#define SLOW_DOWN SEC(5) /* down-after */
-#define FAST_DOWN SEC(1)
+#define SLOW_DOWN SEC(5)     /* down-after */
+#define FAST_DOWN MSEC(1500) /* a new link may take a second to answer */
 
 static struct flags {
     struct course_flags all;

@@ -165,4 +165,4 @@ def test_a_signal_in_the_midst_of_it_leaves_nothing(tmp_path):
 
 def test_it_says_by_which_timers_its_figures_came_about(runs):
     said = json.dumps(runs["failover"].outcome().all["timers"])
-    assert "down-after 1s" in said and "fast" in said
+    assert "down-after 1.5s" in said and "fast" in said

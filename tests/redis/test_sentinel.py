@@ -15,7 +15,7 @@ from servers import SERVER
 
 pytestmark = needs_redis
 
-ARGS = ("--sentinels", "3", "--fast", "--down-after", "500ms")
+ARGS = ("--sentinels", "3", "--fast", "--down-after", "1500ms")
 
 
 def names(lab):
@@ -56,13 +56,13 @@ def looking(lab):
 
 def test_what_was_asked_for_is_said_and_done(looking):
     assert looking.map["watch"] == {"master": "mymaster", "quorum": 2,
-                                    "down_after_ms": 500, "failover_timeout_ms": 10000,
+                                    "down_after_ms": 1500, "failover_timeout_ms": 10000,
                                     "fast": True}
     for url in looking.map["url_s"].split(","):
         with Redis(url) as s:
             master = s.do("SENTINEL", "MASTER", "mymaster")
             seen = dict(zip(master[::2], master[1::2]))
-            assert (seen["quorum"], seen["down-after-milliseconds"]) == ("2", "500")
+            assert (seen["quorum"], seen["down-after-milliseconds"]) == ("2", "1500")
             periods = s.do("SENTINEL", "DEBUG")
             said = dict(zip(periods[::2], periods[1::2]))
             assert said["INFO-PERIOD"] == "500"
