@@ -124,6 +124,7 @@ static inline const char *fault_when(const struct fault *f)
 /* Every fault there is, from faults/list.h; ends with NULL. */
 extern const struct fault *const faults[];
 
+size_t              fault_count(void);
 const struct fault *fault_named(const char *name); /* NULL when there is none */
 
 #endif

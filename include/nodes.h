@@ -26,10 +26,11 @@ struct link {
     const struct party *from, *to;
     uint64_t            sessions; /* ever: the ordinal of the newest */
     uint64_t            live;
-    uint64_t            bytes[2];       /* read, by lane, ever */
-    uint64_t            replicating;    /* of them, with role replication */
-    uint64_t            full, partial;  /* resyncs granted, ever */
-    uint64_t            rdb_size;       /* of the last whole RDB; 0 = none yet */
+    uint64_t            bytes[2];          /* read, by lane, ever */
+    uint64_t            replicating;       /* of them, with role replication */
+    uint64_t            tally[ROLE_COUNT]; /* scratch of metrics.c */
+    uint64_t            full, partial;     /* resyncs granted, ever */
+    uint64_t            rdb_size;          /* of the last whole RDB; 0 = none yet */
     uint64_t            retransmits[2]; /* of sessions that have ended: to the dialer, */
     struct link_sockets sockets[2];     /* the dialed; when last asked, of live ones */
 };

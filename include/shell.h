@@ -14,6 +14,7 @@
 #include "journal.h"
 #include "nodes.h"
 #include "proxy.h"
+#include "pulse.h"
 #include "replay.h"
 #include "wake.h"
 
@@ -28,6 +29,8 @@ struct proxy {
     uv_loop_t         *loop;
     struct core        core;
     struct wake        wake;
+    struct pulse       pulse;
+    uint64_t          *retired;    /* decisions of rules that are gone, by fault */
     struct wake_node   expiry;     /* the next rule whose time is over */
     struct wake_node   feed;       /* sessions that wait for room in the pool */
     struct wake_node   drain;      /* when closing: patience is over */

@@ -130,8 +130,24 @@ static void tell_missing(struct proxy *p, const struct plan *of, const struct pl
         }
 }
 
+/* What rules have decided counts for their fault when they are gone, too. */
+static void retire_missing(struct proxy *p, const struct plan *of, const struct plan *in)
+{
+    for (size_t i = 0; i < of->n; i++) {
+        const struct rule *r = of->entry[i].rule;
+        size_t k = 0;
+
+        if (has(in, of->entry[i].serial))
+            continue;
+        while (faults[k] != r->fault)
+            k++;
+        p->retired[k] += r->fired;
+    }
+}
+
 void events_plan(struct proxy *p, const struct plan *old)
 {
+    retire_missing(p, old, p->plan);
     if (p->journal)
         journal_plan(p->journal, p->plan, uv_hrtime());
     tell_missing(p, old, p->plan, EVENT_RULE_REMOVED);

@@ -14,6 +14,11 @@ const struct fault *const faults[] = {
     NULL,
 };
 
+size_t fault_count(void)
+{
+    return sizeof faults / sizeof *faults - 1;
+}
+
 const struct fault *fault_named(const char *name)
 {
     for (size_t i = 0; faults[i]; i++)

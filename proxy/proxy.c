@@ -330,6 +330,7 @@ static void free_proxy(struct proxy *p)
 {
     nodes_free(p);
     free(p->buffer);
+    free(p->retired);
     plan_unref(&p->plan);
     core_release(&p->core);
     journal_close(&p->journal);
@@ -364,6 +365,11 @@ static void on_drained(struct wake_node *n, nsec now)
         session_close(s, CLOSE_RST);
 }
 
+static void on_pulse_closed(uv_handle_t *h)
+{
+    proxy_unhold(h->data);
+}
+
 void proxy_close(struct proxy *p, nsec drain, void (*done)(void *arg), void *arg)
 {
     nsec until = nsec_add(uv_hrtime(), drain);
@@ -379,6 +385,7 @@ void proxy_close(struct proxy *p, nsec drain, void (*done)(void *arg), void *arg
     if (p->closing)
         return;
     p->closing = true;
+    pulse_close(&p->pulse, on_pulse_closed);
     hosts_undo(p);
     wake_set(&p->wake, &p->expiry, NSEC_NEVER);
     wake_set(&p->wake, &p->rerun, NSEC_NEVER);
@@ -402,7 +409,8 @@ static int setup(struct proxy *p, const struct config *c, struct err *e)
     int err = nodes_build(p, c);
 
     if (err == 0 &&
-        ((p->buffer = malloc(SHELL_READ)) == NULL || (p->plan = plan_empty()) == NULL))
+        ((p->buffer = malloc(SHELL_READ)) == NULL || (p->plan = plan_empty()) == NULL ||
+         (p->retired = calloc(fault_count(), sizeof *p->retired)) == NULL))
         err = -ENOMEM;
     if (err == 0)
         err = wake_reserve(&p->wake, c->nnodes + 8);
@@ -452,6 +460,8 @@ int proxy_open(uv_loop_t *loop, const struct config *c, struct proxy **out, stru
         free(p);
         return err_set(e, err, "cannot start: %s", strerror(-err));
     }
+    pulse_open(&p->pulse, loop, p);
+    p->open++;
     p->session_limit = raise_descriptors(c->session_limit);
     hosts_clean();
     if ((err = setup(p, c, e)) < 0 || (err = nodes_listen(p, c, e)) < 0) {
