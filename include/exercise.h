@@ -90,11 +90,11 @@ void exercise_print_json(const struct exercise_outcome *o, json_t *about);
 void exercise_release(struct exercise_outcome *o);
 
 extern const struct exercise exercise_stale, exercise_retry, exercise_pipeline,
-    exercise_half_open, exercise_pubsub_gap, exercise_loading, exercise_lost_acks,
-    exercise_lag_that_lies, exercise_min_replicas, exercise_wait_is_not_consensus,
-    exercise_empty_restart, exercise_backlog, exercise_phantom_expiry,
-    exercise_serve_stale, exercise_resync_storm, exercise_monotonic, exercise_ack_drop,
-    exercise_silent_divergence;
+    exercise_half_open, exercise_cable, exercise_pubsub_gap, exercise_loading,
+    exercise_lost_acks, exercise_lag_that_lies, exercise_min_replicas,
+    exercise_wait_is_not_consensus, exercise_empty_restart, exercise_backlog,
+    exercise_phantom_expiry, exercise_serve_stale, exercise_resync_storm,
+    exercise_monotonic, exercise_ack_drop, exercise_silent_divergence;
 
 extern const struct exercise exercise_failover, exercise_split_brain,
     exercise_planned_failover, exercise_needless_failover, exercise_zombie,

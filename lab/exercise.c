@@ -354,6 +354,7 @@ static const struct exercise *const exercises[] = {
     &exercise_retry,
     &exercise_pipeline,
     &exercise_half_open,
+    &exercise_cable,
     &exercise_pubsub_gap,
     &exercise_loading,
     &exercise_lost_acks,
