@@ -20,6 +20,9 @@
 
 struct host;
 
+/* Errors that are to be shown are -EPERM: not by us; -ENOSYS: not with this kernel; and
+ * -EOPNOTSUPP: not with this device as it is. */
+
 /* Touches nothing yet. replace: a root somebody else put on a device may go, for good. */
 int host_open(struct host **out, bool replace) MUST_CHECK;
 

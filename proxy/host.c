@@ -84,10 +84,10 @@ static int refuse(int rc, int device, const char *module, const struct egress *x
                  near);
         return -EPERM;
     }
-    err_set(e, rc, "cannot change how %s sends: %s", device_name(device, name),
+    err_set(e, -EOPNOTSUPP, "cannot change how %s sends: %s", device_name(device, name),
             strerror(-rc));
     err_hint(e, "'do %s' comes near and leaves the device alone", near);
-    return rc;
+    return -EOPNOTSUPP;
 }
 
 static int refuse_foreign(int device, const char *root, const struct egress *x,
@@ -95,12 +95,12 @@ static int refuse_foreign(int device, const char *root, const struct egress *x,
 {
     char name[IF_NAMESIZE], near[96];
 
-    err_set(e, -EBUSY, "%s has a root qdisc that is not ours: %s",
+    err_set(e, -EOPNOTSUPP, "%s has a root qdisc that is not ours: %s",
             device_name(device, name), root);
     err_hint(
         e, "--replace-qdisc removes it for good; 'do %s' comes near and leaves it alone",
         egress_near(x, near, sizeof near));
-    return -EBUSY;
+    return -EOPNOTSUPP;
 }
 
 /* ---- devices ---- */
@@ -119,7 +119,8 @@ static int own(struct host *h, struct err *e)
     int rc = h->owner.fd >= 0 ? 0 : owner_take(&h->owner, &other);
 
     if (rc == -EUSERS) {
-        err_set(e, rc, "%d other processes of ours change how devices send", OWNERS);
+        rc = err_set(e, -EOPNOTSUPP, "%d other processes of ours change how devices send",
+                     OWNERS);
         err_hint(e, "process %d is one of them", (int)other);
     } else if (rc < 0) {
         err_set(e, rc, "cannot lay claim to the devices: %s", strerror(-rc));
@@ -284,11 +285,13 @@ int host_device(struct host *h, const struct sockaddr *to, struct err *e)
 {
     int device = tc_device(h->tc, to);
 
-    if (device == -EAFNOSUPPORT)
-        err_set(e, device, "no device is between here and a Unix socket");
-    else if (device < 0)
-        err_set(e, device, "no device leads to the peer: %s", strerror(-device));
-    return device;
+    if (device == -EAFNOSUPPORT) {
+        err_set(e, -EOPNOTSUPP, "no device is between here and a Unix socket");
+        err_hint(e, "latency, bandwidth and all that need no kernel work there as well");
+    } else if (device < 0) {
+        err_set(e, -EOPNOTSUPP, "no device leads to the peer: %s", strerror(-device));
+    }
+    return device < 0 ? -EOPNOTSUPP : device;
 }
 
 int host_class(struct host *h, const void *key, const struct sockaddr *to,

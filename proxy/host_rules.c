@@ -138,7 +138,7 @@ static int try_loopback(struct trial *t)
 
     lo.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     rc = try_peer(t, (struct sockaddr *)&lo);
-    return rc == -EBUSY || rc == -ENETUNREACH ? 0 : rc;
+    return rc == -EOPNOTSUPP ? 0 : rc;
 }
 
 int hosts_check(struct proxy *p, const struct rule *r, struct err *e)

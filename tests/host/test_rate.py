@@ -189,10 +189,10 @@ def test_the_classes_of_a_dead_proxy_go_and_those_of_a_living_one_stay(start):
 
 # ---- refusals ----
 
-def refusal(*rules, wrap=(), flags=()):
+def refusal(*rules, wrap=(), flags=(), upstream="127.0.0.1:1"):
     """What a proxy says that is started with such rules: exit code, text, hint."""
     argv = [*wrap, SUNDER, "proxy", "--listen", "127.0.0.1:0", "--upstream",
-            "127.0.0.1:1", "--console", "off", "--api", "off", *flags]
+            upstream, "--console", "off", "--api", "off", *flags]
     for rule in rules:
         argv += ["--rule", rule]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
@@ -238,6 +238,12 @@ def test_a_rule_refused_by_a_running_proxy_changes_nothing(sunder, servers):
     assert tc("qdisc show") == before
 
 
+def test_a_peer_behind_a_unix_socket_has_no_device():
+    assert refusal("on * -> * requests do rate 8mbit", upstream="unix:/nowhere") == (
+        3, "sunder proxy: no device is between here and a Unix socket",
+        "hint: latency, bandwidth and all that need no kernel work there as well")
+
+
 def test_a_device_with_a_foreign_qdisc_is_refused_unless_told(sunder, servers):
     tc("qdisc add dev lo root handle 8001: tbf rate 1gbit burst 1mb latency 50ms")
     before = tc("qdisc show dev lo")
@@ -245,6 +251,11 @@ def test_a_device_with_a_foreign_qdisc_is_refused_unless_told(sunder, servers):
         3, "sunder proxy: lo has a root qdisc that is not ours: tbf 8001:",
         "hint: --replace-qdisc removes it for good; 'do bandwidth 1m/s' comes near and "
         "leaves it alone")
+    assert tc("qdisc show dev lo") == before
+    proxy = sunder(servers(), (), "--api", "127.0.0.1:0")
+    status, _, told = run("rule", "add", "--api", proxy.event("api")["address"],
+                          "on * -> * requests do rate 8mbit")
+    assert status == 3 and "not ours: tbf 8001:" in told
     assert tc("qdisc show dev lo") == before
     proxy = sunder(servers(), "on * -> * requests do rate 8mbit", "--replace-qdisc")
     assert proxy.event("host.replaced")["qdisc"] == "tbf 8001:"
