@@ -45,7 +45,7 @@ struct ask {
     const char *text; /* as it goes onto the wire */
     size_t      len;
     nsec        timeout;
-    void (*answered)(struct ask *a);
+    void (*answered)(struct ask *a); /* may free it */
     void *data;
 
     /* For `answered`: */

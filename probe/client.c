@@ -76,7 +76,6 @@ static void answer(struct ask *a, enum trouble t)
     a->trouble = t;
     a->ended = uv_hrtime();
     a->answered(a);
-    a->reply = NULL;
 }
 
 /* Only those that wait now: an answer may lead to the next request. */
