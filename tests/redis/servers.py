@@ -33,12 +33,24 @@ class Server:
         self.port = free_port()
         self.at = f"127.0.0.1:{self.port}"
         self.url = f"redis://{self.at}"
+        self.argv = [SERVER, "--port", str(self.port), "--bind", "127.0.0.1",
+                     "--save", "", "--dir", str(directory),
+                     "--repl-diskless-sync-delay", "0", *config]
+        self.start()
+
+    def start(self):
         self.process = subprocess.Popen(
-            [SERVER, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
-             "--dir", str(directory), "--repl-diskless-sync-delay", "0", *config],
-            stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+            self.argv, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
             preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
         wait_until(self.listens, f"{self.at} listens")
+
+    def restart(self):
+        """After it was killed: with what it has on disk."""
+        self.process.wait()
+        self.start()
+
+    def is_loaded(self):
+        return self.do("PING") == "PONG"
 
     def listens(self):
         assert self.process.poll() is None, "redis-server ended"

@@ -2,7 +2,11 @@
 servers say themselves."""
 
 import os
+import random
+import signal
 import subprocess
+import threading
+import time
 
 import pytest
 from labs import wait_until
@@ -121,3 +125,69 @@ def test_a_sync_of_the_old_kind_is_understood_too(tmp_path):
         finally:
             client.kill()
             client.wait()
+
+
+DATA = int(os.environ.get("REPL_DATA_MB", "40"))
+KILLS = int(os.environ.get("REPL_KILLS", "4"))
+
+
+def memory(pid):
+    """Most that the process ever had, in MiB."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmHWM")) / 1024
+
+
+@pytest.mark.parametrize("diskless", ["no", "yes"])
+def test_a_big_data_set_passes_without_being_kept(tmp_path, diskless):
+    """REPL_DATA_MB=1024 for the figures: the time with and without the proxy."""
+    with linked(tmp_path, "--repl-diskless-sync", diskless, "--rdbcompression",
+                "no") as pair:
+        pair.master.do("DEBUG", "POPULATE", DATA * 10, "key", 100000)
+        before, took = memory(pair.proxy.process.pid), {}
+        for name, port in (("direct", pair.master.port), ("proxied", None)):
+            pair.replica.do("REPLICAOF", "NO", "ONE")
+            pair.replica.do("FLUSHALL")
+            start = time.monotonic()
+            pair.replica.follow(port) if port else pair.follow()
+            took[name] = time.monotonic() - start
+        extra = memory(pair.proxy.process.pid) - before
+        view = pair.proxy.view()
+        print(f"diskless={diskless}: {view['rdb_size'] / 1e6:.0f} MB, direct "
+              f"{took['direct']:.2f} s, proxied {took['proxied']:.2f} s, "
+              f"{extra:.1f} MiB more")
+        assert view["rdb_size"] > DATA * 1e6 * 0.9
+        assert extra < 32
+        pair.agree()
+
+
+def test_after_a_sudden_death_of_either_the_views_agree(tmp_path):
+    """kill -9 at random moments under load: REPL_KILLS=200 for the long form."""
+    chance = random.Random(7)
+    with linked(tmp_path, "--appendonly", "yes", "--appendfsync", "no",
+                replica=("--appendonly", "no")) as pair:
+        pair.follow()
+        for i in range(KILLS):
+            victim = pair.master if chance.random() < 0.5 else pair.replica
+            writer = threading.Thread(target=survive, args=(pair.master, i))
+            writer.start()
+            time.sleep(chance.random() * 0.2)  # the random moment
+            victim.signal(signal.SIGKILL)
+            writer.join()
+            victim.restart()
+            wait_until(victim.is_loaded, "it is back")
+            if victim is pair.replica:
+                pair.follow()
+            pair.in_sync()
+            write(pair.master, mixed(50, i))
+            pair.agree()
+            view = pair.proxy.view()
+            assert view["replid"] == pair.master.info("replication")["master_replid"]
+            assert view["offset_clean"] and not view["lost"]
+
+
+def survive(master, seed):
+    """Write until it is over, or the master is."""
+    try:
+        write(master, mixed(3000, seed), 20)
+    except (OSError, AssertionError):
+        pass
