@@ -11,7 +11,7 @@
 #include "log.h"
 #include "observe.h"
 
-#define SLOW     "on r2 -> r1 replies do bandwidth 300kb/s"
+#define SLOW     "on r2 -> r1 replies do bandwidth 600kb/s"
 #define STEP     MSEC(20)
 #define STEP_KB  200     /* written in each step: some megabytes a second */
 #define LANE     65536   /* the proxy is no place to wait in */
@@ -30,7 +30,7 @@ static const struct usage usage = {
     .command = "exercise resync-storm",
     .line = "[options]",
     .about = "Can a replica that is too slow be sent everything again and again? Its "
-             "link takes 300 kB a second, many times that is written, and the master "
+             "link takes 600 kB a second, many times that is written, and the master "
              "keeps little for it.",
     .example = "sunder exercise resync-storm",
     .opts = opts,
