@@ -1,5 +1,6 @@
 """`sunder exercise NAME` for tests: run it once, look at what it says."""
 
+import concurrent.futures
 import json
 import shutil
 
@@ -29,6 +30,28 @@ class Outcome:
 
     def column(self, name):
         return {row: values[name] for row, values in self.rows.items()}
+
+
+class Together:
+    """Exercises side by side, three at a time: they wait most of their time. Each is run
+    once, and asked for by its name."""
+
+    def __init__(self, tmp_path_factory, **words):
+        self.pool = concurrent.futures.ThreadPoolExecutor(3)
+        self.outcome = {name: self.pool.submit(exercise, tmp_path_factory.mktemp(name),
+                                               name.replace("_", "-"), *words[name])
+                        for name in words}
+
+    def __call__(self, name):
+        outcome = self.outcome[name.replace("-", "_")].result()
+        outcome.assert_met()
+        return outcome
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.pool.shutdown(cancel_futures=True)
 
 
 def exercise(tmp, name, *args):

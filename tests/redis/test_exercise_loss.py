@@ -1,17 +1,22 @@
 """The exercises in which the master dies: what was acknowledged, and what is left."""
 
 import pytest
-from exercises import exercise, needs_redis
+from exercises import Together, needs_redis
 from labs import sunder
 
 pytestmark = needs_redis
 
 
 @pytest.fixture(scope="module")
-def lost_acks(tmp_path_factory):
-    outcome = exercise(tmp_path_factory.mktemp("lost"), "lost-acks")
-    outcome.assert_met()
-    return outcome
+def run(tmp_path_factory):
+    with Together(tmp_path_factory, lag_that_lies=["--times", "1"], min_replicas=[],
+                  lost_acks=[], wait_is_not_consensus=[]) as together:
+        yield together
+
+
+@pytest.fixture(scope="module")
+def lost_acks(run):
+    return run("lost-acks")
 
 
 def test_all_that_was_acknowledged_during_the_stall_dies_with_the_master(lost_acks):
@@ -49,10 +54,8 @@ def test_without_a_fault_a_failover_loses_the_last_write_at_most(lost_acks):
 
 
 @pytest.fixture(scope="module")
-def lag_that_lies(tmp_path_factory):
-    outcome = exercise(tmp_path_factory.mktemp("lag"), "lag-that-lies", "--times", "1")
-    outcome.assert_met()
-    return outcome
+def lag_that_lies(run):
+    return run("lag-that-lies")
 
 
 def test_min_replicas_to_write_refuses_nothing_and_saves_nothing(lag_that_lies):
@@ -74,10 +77,8 @@ def test_how_often_it_is_played_has_bounds():
 
 
 @pytest.fixture(scope="module")
-def min_replicas(tmp_path_factory):
-    outcome = exercise(tmp_path_factory.mktemp("min"), "min-replicas")
-    outcome.assert_met()
-    return outcome
+def min_replicas(run):
+    return run("min-replicas")
 
 
 def test_a_master_that_hears_of_no_replica_refuses_after_the_lag_allowed(min_replicas):
@@ -93,10 +94,8 @@ def test_without_that_setting_it_acknowledges_all_and_loses_all(min_replicas):
 
 
 @pytest.fixture(scope="module")
-def wait(tmp_path_factory):
-    outcome = exercise(tmp_path_factory.mktemp("wait"), "wait-is-not-consensus")
-    outcome.assert_met()
-    return outcome
+def wait(run):
+    return run("wait-is-not-consensus")
 
 
 def test_wait_answers_1_and_the_write_is_gone(wait):

@@ -1,22 +1,17 @@
 """The exercises about what a replica has, and what it takes to bring it up to date."""
 
 import pytest
-from exercises import exercise, needs_redis
+from exercises import Together, needs_redis
 
 pytestmark = needs_redis
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """Each exercise once, whoever asks."""
-    done = {}
-
-    def once(name, *args):
-        if name not in done:
-            done[name] = exercise(tmp_path_factory.mktemp(name), name, *args)
-            done[name].assert_met()
-        return done[name]
-    return once
+    with Together(tmp_path_factory, resync_storm=[], ack_drop=[], empty_restart=[],
+                  monotonic=[], phantom_expiry=[], backlog=[], serve_stale=[],
+                  silent_divergence=[]) as together:
+        yield together
 
 
 def keys(row):
