@@ -24,6 +24,7 @@
 struct visit {
     struct survey *s;
     struct talk t;
+    const struct url *login;
     size_t spot, server;
     bool no_password;
     int signal; /* -EINTR once it came */
@@ -276,39 +277,87 @@ static int read_sentinel(struct visit *v, struct err *e)
 
 /* ---- who is it? ---- */
 
-static bool is_us(const struct talk *t, const char *seen)
+/* source: the address to come from, or NULL. */
+static int open_as(struct visit *v, const struct url *login, const char *source)
+{
+    struct url u = *login;
+    struct talk_conf c = {.url = &u, .source = source, .timeout = v->s->timeout};
+    int rc;
+
+    u.at = v->s->spot[v->spot].at;
+    u.db = 0;
+    v->no_password = u.password[0] == '\0';
+    rc = talk_open(&v->t, &c);
+    /* A password where none is set is an error of its own. */
+    if (rc == -EPROTO && strstr(v->t.why, "without any password")) {
+        u.password[0] = u.user[0] = '\0';
+        v->no_password = true;
+        rc = talk_open(&v->t, &c);
+    }
+    return rc;
+}
+
+static const char *our_end(const struct talk *t, char ours[ADDR_TEXT_MAX])
 {
     struct sockaddr_storage ss;
     socklen_t n = sizeof ss;
-    char ours[ADDR_TEXT_MAX];
 
-    return getsockname((int)t->ctx->fd, (struct sockaddr *)&ss, &n) == 0 &&
-           strcmp(addr_print_sockaddr((struct sockaddr *)&ss, ours, sizeof ours), seen) ==
-               0;
+    if (t->ctx == NULL || getsockname((int)t->ctx->fd, (struct sockaddr *)&ss, &n) < 0)
+        return "";
+    return addr_print_sockaddr((struct sockaddr *)&ss, ours, ADDR_TEXT_MAX);
+}
+
+/* Where the server sees us come from, and at which of its addresses; "" when it does not
+ * say. */
+static void ask_ends(struct visit *v, char seen[WORD], char at[WORD])
+{
+    redisReply *r = ASK(v, "CLIENT", "INFO");
+
+    seen[0] = at[0] = '\0';
+    if (r && r->type == REDIS_REPLY_STRING) {
+        in_line(r->str, "addr", seen, WORD);
+        in_line(r->str, "laddr", at, WORD);
+    }
+    if (r)
+        freeReplyObject(r);
+}
+
+/* A proxy on this host may dial from the very port that we dialed from: the kernel deals
+ * them out in step. One that we have bound ourselves is drawn by lot. */
+static bool is_us_again(const struct visit *first, const char *seen)
+{
+    struct visit v = {.s = first->s, .spot = first->spot};
+    char ours[ADDR_TEXT_MAX], again[WORD], at[WORD];
+    struct addr local;
+    bool us = true;
+
+    if (addr_parse(seen, &local, NULL) == 0 &&
+        open_as(&v, first->login, local.host) == 0) {
+        ask_ends(&v, again, at);
+        us = again[0] && strcmp(our_end(&v.t, ours), again) == 0;
+    }
+    talk_close(&v.t);
+    return us;
 }
 
 /* Not for those who may not ask CLIENT INFO, or are older than it: they stay unknown. */
 static enum spot_way read_way(struct visit *v, struct survey_server *server)
 {
-    redisReply *r = ASK(v, "CLIENT", "INFO");
-    char seen[WORD] = "", at[WORD] = "";
-    struct addr a;
-    bool ours;
+    char seen[WORD], at[WORD], ours[ADDR_TEXT_MAX];
+    struct addr a = {0};
+    bool us;
 
-    if (r && r->type == REDIS_REPLY_STRING) {
-        in_line(r->str, "addr", seen, sizeof seen);
-        in_line(r->str, "laddr", at, sizeof at);
-    }
-    if (r)
-        freeReplyObject(r);
+    ask_ends(v, seen, at);
     if (seen[0] == '\0' || v->t.ctx == NULL)
         return WAY_UNKNOWN;
-    if (server->real.host[0] == '\0' && addr_parse(at, &a, NULL) == 0)
+    if (addr_parse(at, &a, NULL) == 0 && server->real.host[0] == '\0')
         server->real = a;
-    ours = is_us(&v->t, seen);
-    if (!ours && addr_parse(seen, &a, NULL) == 0)
+    us = strcmp(our_end(&v->t, ours), seen) == 0;
+    if (us && !addr_same(&a, &v->s->spot[v->spot].at))
+        us = is_us_again(v, seen);
+    if (!us && addr_parse(seen, &a, NULL) == 0)
         survey_dialer(v->s, a.host);
-    return ours ? WAY_DIRECT : WAY_PROXIED;
+    return us ? WAY_DIRECT : WAY_PROXIED;
 }
 
 static int read_server(struct visit *v, const char *info, struct err *e)
@@ -368,30 +417,11 @@ static bool is_sentinels(const struct survey *s, size_t spot)
     return p && p->sentinel;
 }
 
-static int open_as(struct visit *v, const struct url *login)
-{
-    struct url u = *login;
-    struct talk_conf c = {.url = &u, .timeout = v->s->timeout};
-    int rc;
-
-    u.at = v->s->spot[v->spot].at;
-    u.db = 0;
-    v->no_password = u.password[0] == '\0';
-    rc = talk_open(&v->t, &c);
-    /* A password where none is set is an error of its own. */
-    if (rc == -EPROTO && strstr(v->t.why, "without any password")) {
-        u.password[0] = u.user[0] = '\0';
-        v->no_password = true;
-        rc = talk_open(&v->t, &c);
-    }
-    return rc;
-}
-
 static int visit(struct survey *s, size_t spot, const struct url *login, struct err *e)
 {
-    struct visit v = {.s = s, .spot = spot};
+    struct visit v = {.s = s, .spot = spot, .login = login};
     redisReply *r = NULL;
-    int rc = open_as(&v, login);
+    int rc = open_as(&v, login, NULL);
 
     if (rc == 0)
         r = ASK(&v, "INFO");

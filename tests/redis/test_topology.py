@@ -31,8 +31,12 @@ class Extra(Configured):
         self.at = self.proxy.at
         text = "\n".join(["bind 127.0.1.14", "bind-source-addr 127.0.1.14",
                           f"port {setup.port}", "protected-mode no", *config])
-        super().__init__(f"127.0.1.14:{setup.port}", directory,
-                         text.replace("PROXY", self.at.rpartition(":")[2]))
+        try:
+            super().__init__(f"127.0.1.14:{setup.port}", directory,
+                             text.replace("PROXY", self.at.rpartition(":")[2]))
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __enter__(self):
         return self
