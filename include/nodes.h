@@ -78,6 +78,10 @@ void nodes_free(struct proxy *p);
 void nodes_dialers(struct proxy *p, size_t who, const char *host,
                    const struct addr_range *at, size_t n);
 
+/* Who dials from now on is led there; sessions stay where they are. */
+int nodes_upstream(struct proxy *p, const char *name, const struct addr *upstream,
+                   struct err *e) MUST_CHECK;
+
 /* Who dials from there, and the link of it, made when it is the first; NULL = ENOMEM. */
 size_t        nodes_who(const struct proxy *p, const struct sockaddr *peer);
 struct link  *nodes_link(struct node *n, size_t who);

@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "log.h"
 #include "proxy.h"
+#include "reload.h"
 #include "surfaces.h"
 #include "tox.h"
 
@@ -21,12 +22,17 @@ struct flags {
     struct texts listen, upstream, rule;
     uint64_t seed, lane, total, sessions;
     nsec connect, drain;
-    bool check, precise, replace_qdisc, proxy_metrics, runtime_metrics;
+    bool check, watch, precise, replace_qdisc, proxy_metrics, runtime_metrics;
 };
+
+#define SIGNALS     4     /* SIGINT, SIGTERM, SIGUSR1, SIGHUP */
+#define WATCH_EVERY 1000U /* ms, between looks at the configuration */
 
 struct run {
     uv_loop_t loop;
-    uv_signal_t sig[3]; /* SIGINT, SIGTERM, SIGUSR1 */
+    uv_signal_t sig[SIGNALS];
+    uv_fs_poll_t file;     /* the configuration, with --watch */
+    struct config *config; /* as it was taken up last */
     struct proxy *proxy;
     struct surfaces surfaces;
     nsec drain;
@@ -43,6 +49,8 @@ static const struct opt opts[] = {
     {"upstream", 'u', OPT_TEXTS, &flags.upstream, "ADDR", "and forward to this server"},
     {"config", 'c', OPT_TEXT, &flags.config, "FILE",
      "nodes, clients, rules from YAML or JSON"},
+    {"watch", 0, OPT_FLAG, &flags.watch, NULL,
+     "take up what changes in that file, as SIGHUP does"},
     {"rule", 'r', OPT_TEXTS, &flags.rule, "SENTENCE",
      "put a rule in force; may be repeated"},
     {"check", 0, OPT_FLAG, &flags.check, NULL, "say whether all this is sound, and exit"},
@@ -89,8 +97,9 @@ static const struct usage usage = {
     "[--config FILE | --listen ADDR --upstream ADDR] [--rule SENTENCE]...",
     "Stand in front of Redis and Sentinel nodes and break exactly what the rules say.\n"
     "Logs go to standard error. SIGTERM drains, a second one ends at once; SIGUSR1\n"
-    "logs a line of counters. In place of toxiproxy-server it takes that one's options,\n"
-    "with one dash or two, and its configuration file.",
+    "logs a line of counters; SIGHUP rereads the configuration, and what has not\n"
+    "changed keeps its sessions. In place of toxiproxy-server it takes that one's\n"
+    "options, with one dash or two, and its configuration file.",
     "sunder proxy --listen 127.0.0.1:16379 --upstream 127.0.0.1:6379 "
     "--rule 'on client -> * when command=GET do latency 20ms'",
     opts,
@@ -201,14 +210,46 @@ static void log_stats(const struct proxy *p)
              s.opaque, s.pairing_lost, s.decisions);
 }
 
+/* What is wrong with the file is said, and all stays as it is. */
+static void reread(struct run *r, const char *why)
+{
+    struct config next;
+    struct err e = {0};
+
+    if (r->stopping || flags.config == NULL || tox_is_config(flags.config))
+        return;
+    config_init(&next);
+    if (build_config(&next, &e) < 0) {
+        log_error("reload", "state=refused reason=\"%s\"", e.text);
+        config_release(&next);
+        return;
+    }
+    (void)!reload(r->proxy, r->config, &next, &e);
+    config_release(r->config);
+    *r->config = next;
+    log_info("reload", "state=%s by=%s nodes=%zu rules=%zu", e.code ? "partly" : "done",
+             why, next.nnodes, proxy_plan(r->proxy)->n);
+}
+
+static void on_file(uv_fs_poll_t *poll, int status, const uv_stat_t *before,
+                    const uv_stat_t *now)
+{
+    struct run *r = poll->data;
+
+    (void)before, (void)now;
+    if (status == 0 && r->proxy) /* it may be gone while it is being replaced */
+        reread(r, "watch");
+}
+
 static void on_done(void *arg)
 {
     struct run *r = arg;
 
     r->proxy = NULL;
     surfaces_close_health(&r->surfaces);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&r->sig[i], NULL);
+    uv_close((uv_handle_t *)&r->file, NULL);
 }
 
 /* Sessions may end by themselves for a while; asked again, they may not. */
@@ -230,6 +271,8 @@ static void on_signal(uv_signal_t *sig, int signum)
         return;
     if (signum == SIGUSR1)
         log_stats(r->proxy);
+    else if (signum == SIGHUP)
+        reread(r, "SIGHUP");
     else
         stop(r, signum == SIGINT ? "SIGINT" : "SIGTERM", signum == SIGINT ? 0 : r->drain);
 }
@@ -242,16 +285,22 @@ static void on_shutdown(void *arg)
         stop(r, "SHUTDOWN", r->drain);
 }
 
-static int serve(const struct config *c, struct err *e)
+static int serve(struct config *c, struct err *e)
 {
-    static const int signals[3] = {SIGINT, SIGTERM, SIGUSR1};
-    struct run r = {.drain = flags.drain};
+    static const int signals[SIGNALS] = {SIGINT, SIGTERM, SIGUSR1, SIGHUP};
+    struct run r = {.drain = flags.drain, .config = c};
     int err = uv_loop_init(&r.loop);
 
     if (err)
         return err_set(e, err, "cannot start: %s", uv_strerror(err));
     err = proxy_open(&r.loop, c, &r.proxy, e);
-    for (size_t i = 0; i < 3 && err == 0; i++) {
+    if (err == 0) {
+        (void)uv_fs_poll_init(&r.loop, &r.file);
+        r.file.data = &r;
+        if (flags.watch && flags.config)
+            (void)uv_fs_poll_start(&r.file, on_file, flags.config, WATCH_EVERY);
+    }
+    for (size_t i = 0; i < SIGNALS && err == 0; i++) {
         (void)uv_signal_init(&r.loop, &r.sig[i]);
         r.sig[i].data = &r;
         (void)uv_signal_start(&r.sig[i], on_signal, signals[i]);

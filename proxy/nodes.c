@@ -392,6 +392,17 @@ int proxy_node_point(struct proxy *p, const char *name, const struct addr *liste
     return 0;
 }
 
+int nodes_upstream(struct proxy *p, const char *name, const struct addr *upstream,
+                   struct err *e)
+{
+    struct node *n;
+    int err = find(p, name, &n, e);
+
+    if (err == 0)
+        n->upstream = *upstream;
+    return err;
+}
+
 int proxy_node_remove(struct proxy *p, const char *name, struct err *e)
 {
     struct node *n;
