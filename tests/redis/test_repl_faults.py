@@ -30,7 +30,8 @@ def test_lag_in_bytes_holds_under_load_and_when_the_load_ends(pair):
 
     def load():
         while not enough.is_set():
-            write(pair.master, [("SET", f"key:{i:04}", "v" * 100) for i in range(200)])
+            write(pair.master, [("SET", f"key:{i:04}", 100 * "v")
+                                for i in range(200)])
             time.sleep(0.01)  # 20 000 a second at most
 
     writer = threading.Thread(target=load, daemon=True)
