@@ -138,7 +138,7 @@ def test_acks_that_are_dropped_leave_the_data_and_take_the_certainty(pair):
     with Redis(pair.master.at) as client:
         client.do("SET", "k", "v")
         assert client.do("WAIT", 1, 200) == 0
-        assert pair.replica.do("GET", "k") == "v"
+        wait_until(lambda: pair.replica.do("GET", "k") == "v", "it has it all the same")
         pair.proxy.remove("deaf")
         assert client.do("WAIT", 1, 30000) == 1
     pair.agree()

@@ -1,4 +1,5 @@
 /* A replication link in a dialog: what is known of it, and what rules can do to it. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "../fuzz/master.h"
@@ -419,6 +420,77 @@ static void conditions_on_phase_and_offset_pick_their_frames(void **state)
     rig_close(&r);
 }
 
+static void a_write_that_is_lost_in_silence_has_its_length(void **state)
+{
+    static const char *const values[] = {"1", "12", "1234567", "12345678", "123456789"};
+    struct rig r;
+
+    (void)state;
+    for (size_t n = 0; n < 200; n++) {
+        char text[300];
+
+        stream(&r);
+        rule(&r, "on app -> r1 when poison do silent-loss");
+        if (n < 5) /* about the lengths that no PING has */
+            snprintf(text, sizeof text, "*2\r\n$3\r\nDEL\r\n$%zu\r\n%s\r\n",
+                     strlen(values[n]), values[n]);
+        else
+            snprintf(text, sizeof text, "*2\r\n$3\r\nDEL\r\n$%zu\r\n%0*d\r\n", n, (int)n,
+                     0);
+        rig_answer(&r, text);
+        assert_int_equal(strlen(text), r.n[LANE_REPLIES]);
+        assert_null(strstr(r.out[LANE_REPLIES], "DEL"));
+        assert_int_equal(0, dialog_stream_skew(&r.dialog));
+        rig_clear(&r);
+        rig_answer(&r, PING); /* and the stream goes on */
+        expect_out(&r, LANE_REPLIES, PING);
+        rig_close(&r);
+    }
+}
+
+/* Bytes that leave now, when they are too many for the rig; none has been changed. */
+static size_t drain(struct rig *r)
+{
+    struct iovec iov;
+    size_t one = 1, all = 0;
+
+    while (dialog_next(&r->dialog, LANE_REPLIES, r->now, &iov, &one) == QUEUE_SEND) {
+        assert_null(memchr(iov.iov_base, 'w', iov.iov_len));
+        all += iov.iov_len;
+        dialog_sent(&r->dialog, LANE_REPLIES, r->now, iov.iov_len);
+        one = 1;
+    }
+    return all;
+}
+
+static void what_is_too_long_to_be_changed_or_never_ends_goes_as_it_is(void **state)
+{
+    static char big[60000];
+    struct rig r;
+    size_t sent = 0;
+
+    (void)state;
+    stream(&r);
+    rule(&r, "on app -> r1 when poison do flip");
+    rig_answer(&r, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1200000\r\n");
+    memset(big, 'v', sizeof big);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(
+            0, dialog_feed(&r.dialog, LANE_REPLIES, r.now, (uint8_t *)big, sizeof big));
+        sent += drain(&r);
+    }
+    assert_int_equal(
+        0, dialog_feed(&r.dialog, LANE_REPLIES, r.now, (const uint8_t *)"\r\n", 2));
+    assert_int_equal(32 + sizeof big * 20, sent + drain(&r));
+    rig_answer(&r, SET_A "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$9\r\n");
+    expect_out(&r, LANE_REPLIES, "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n0\r\n");
+    rig_clear(&r);
+    assert_int_equal(0, dialog_end(&r.dialog, LANE_REPLIES, r.now, END_FIN));
+    rig_settle(&r);
+    expect_out(&r, LANE_REPLIES, "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$9\r\n");
+    rig_close(&r);
+}
+
 static void the_rdb_channel_says_where_the_stream_begins(void **state)
 {
     struct rig main, rdb;
@@ -484,6 +556,8 @@ int main(void)
         cmocka_unit_test(hold_at_stops_at_the_byte_and_at_the_write),
         cmocka_unit_test(hold_at_keeps_an_rdb_from_behind_its_mark),
         cmocka_unit_test(conditions_on_phase_and_offset_pick_their_frames),
+        cmocka_unit_test(a_write_that_is_lost_in_silence_has_its_length),
+        cmocka_unit_test(what_is_too_long_to_be_changed_or_never_ends_goes_as_it_is),
         cmocka_unit_test(the_rdb_channel_says_where_the_stream_begins),
         cmocka_unit_test(valkeys_two_channels_are_understood),
     };
