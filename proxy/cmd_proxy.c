@@ -244,7 +244,13 @@ static void on_file(uv_fs_poll_t *poll, int status, const uv_stat_t *before,
 static void on_done(void *arg)
 {
     struct run *r = arg;
+    sigset_t late;
 
+    /* One that comes now, when it is all over, must not change how we end. */
+    sigemptyset(&late);
+    sigaddset(&late, SIGINT);
+    sigaddset(&late, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &late, NULL);
     r->proxy = NULL;
     surfaces_close_health(&r->surfaces);
     for (size_t i = 0; i < SIGNALS; i++)
