@@ -90,7 +90,8 @@ static void on_program_output(void *arg, const char *p, size_t n)
 {
     struct stage *s = arg;
 
-    s->on_output(s->output_arg, p, n);
+    if (s->on_output != NULL)
+        s->on_output(s->output_arg, p, n);
 }
 
 static void on_program_exit(void *arg, int status)
@@ -297,6 +298,7 @@ int stage_run(struct stage *s, const char *const *argv, const char *const *env,
     rc = process_spawn(&s->loop, &spec, &s->program, &s->trouble.err);
     if (rc == 0)
         rc = until_done(s);
+    s->on_output = NULL; /* who listened may be gone before the program is */
     *status = s->status;
     return rc;
 }
