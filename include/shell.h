@@ -40,6 +40,7 @@ struct proxy {
     size_t             rerun_at;   /* its step is this one, */
     nsec               rerun_zero; /* counted from the first session; 0 = none yet */
     struct journal    *journal;    /* or NULL */
+    struct script     *script;     /* that is or was being played; or NULL */
     struct host       *host;       /* or NULL: no rule has needed it yet */
     bool               replace_qdisc;
     struct plan       *plan;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "commands.h"
 #include "log.h"
 #include "scenario_parts.h"
 
@@ -26,11 +27,14 @@ static const struct opt opts[] = {
 
 static const struct usage usage = {
     .command = "scenario",
-    .line = "run FILE | check FILE",
-    .about = "Run a lab through a list of rules, partitions and process actions, by the "
-             "clock and by events, and say whether it came out as expected. `check` only "
-             "says whether the file is sound. Exit status: 0 as expected, 1 not, 2 the "
-             "file or the command line is wrong, 3 something needed is not there.",
+    .line = "run FILE | check FILE | play FILE | stop | show",
+    .about =
+        "Run a lab through a list of rules, partitions and process actions, by the "
+        "clock and by events, and say whether it came out as expected. `check` only "
+        "says whether the file is sound. `play` has a proxy that runs already take "
+        "up verbs at times, a line each; `sunder scenario play --help`. Exit status: 0 "
+        "as expected, 1 not, 2 the file or the command line is wrong, 3 something "
+        "needed is not there.",
     .example = "sunder scenario run docs/scenarios/lagging-replica.yaml",
     .opts = opts,
 };
@@ -64,6 +68,12 @@ static int run(const struct scenario *s, const char *file)
     return scenario_play(s, &o, &usage);
 }
 
+static bool is_for_proxy(const char *word)
+{
+    return strcmp(word, "play") == 0 || strcmp(word, "stop") == 0 ||
+           strcmp(word, "show") == 0;
+}
+
 int cmd_scenario(int argc, char **argv)
 {
     struct scenario s;
@@ -71,13 +81,15 @@ int cmd_scenario(int argc, char **argv)
     int status, at;
     bool only_check;
 
+    if (argc > 1 && is_for_proxy(argv[1]))
+        return cmd_control(argc, argv);
     flags = (struct flags){.output = "text", .seed = UNSET};
     at = cli_parse(&usage, argc, argv, &status);
     if (at < 0)
         return status;
     if (argc - at != 2 ||
         (strcmp(argv[at], "run") != 0 && strcmp(argv[at], "check") != 0))
-        return cli_usage(&usage, "run FILE, or check FILE");
+        return cli_usage(&usage, "run, check or play FILE; stop, or show");
     if (strcmp(flags.output, "text") != 0 && strcmp(flags.output, "json") != 0)
         return cli_usage(&usage, "--output is text or json, not '%.20s'", flags.output);
     only_check = strcmp(argv[at], "check") == 0;

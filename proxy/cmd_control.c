@@ -15,6 +15,7 @@
 #include "cli.h"
 #include "commands.h"
 #include "control.h"
+#include "doc.h"
 #include "fan.h"
 #include "http.h"
 #include "merge.h"
@@ -324,6 +325,21 @@ static int look_again(const struct control_verb *v, json_t *args)
                : cli_fail(&usage, err == -EINVAL ? STATUS_USAGE : STATUS_ENVIRONMENT, &e);
 }
 
+/* What is played is read here: a file, or standard input for "-". */
+static int read_steps(json_t *args, struct err *e)
+{
+    char *text;
+    size_t n;
+    int err = doc_slurp(json_string_value(json_object_get(args, "steps")), &text, &n, e);
+
+    if (err)
+        return err;
+    if (json_object_set_new(args, "steps", json_stringn(text, n)) < 0)
+        err = err_set(e, -EINVAL, "the file is no UTF-8");
+    free(text);
+    return err;
+}
+
 static int ask(size_t n, const char *const *word)
 {
     struct err e = {0};
@@ -336,6 +352,10 @@ static int ask(size_t n, const char *const *word)
         return cli_usage(&usage, "%s is only for the console", v->words);
     if (v == NULL || control_args(v, n - took, word + took, &args, &e) < 0)
         return cli_fail(&usage, STATUS_USAGE, &e);
+    if (strcmp(v->words, "SCENARIO PLAY") == 0 && read_steps(args, &e) < 0) {
+        json_decref(args);
+        return cli_fail(&usage, STATUS_ENVIRONMENT, &e);
+    }
     status = flags.watch ? look_again(v, args) : send_verb(v, args);
     json_decref(args);
     return status;

@@ -6,6 +6,7 @@
 
 #include "control.h"
 #include "describe.h"
+#include "script.h"
 #include "value.h"
 
 #define RULES_SET     1024 /* of one RULE SET */
@@ -250,6 +251,32 @@ static int run_heal(struct proxy *p, const json_t *args, json_t **out, struct er
     return proxy_heal(p, text_of(args, "name"), e);
 }
 
+/* ---- scenarios ---- */
+
+static int run_scenario(struct proxy *p, const json_t *args, json_t **out, struct err *e)
+{
+    (void)args, (void)e;
+    *out = script_describe(p);
+    return 0;
+}
+
+static int run_scenario_play(struct proxy *p, const json_t *args, json_t **out,
+                             struct err *e)
+{
+    int err = script_play(p, text_of(args, "steps"), e);
+
+    if (err == 0)
+        *out = script_describe(p);
+    return err;
+}
+
+static int run_scenario_stop(struct proxy *p, const json_t *args, json_t **out,
+                             struct err *e)
+{
+    (void)args, (void)out;
+    return script_stop(p, e);
+}
+
 #define HOW "how= for= name= one-way?"
 
 const struct control_verb control_verbs[] = {
@@ -282,6 +309,11 @@ const struct control_verb control_verbs[] = {
     {"BRIDGE", "who " HOW, "POST /bridge", "two halves with one node between",
      run_bridge},
     {"HEAL", "[name]", "POST /heal", "end a partition, or all", run_heal},
+    {"SCENARIO PLAY", "steps...", "POST /scenario", "verbs at times, one on each line",
+     run_scenario_play},
+    {"SCENARIO STOP", "", "DELETE /scenario", "play no more of it", run_scenario_stop},
+    {"SCENARIO SHOW", "", "GET /scenario", "what is being played, and how far",
+     run_scenario},
     {0},
 };
 

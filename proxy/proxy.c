@@ -10,6 +10,7 @@
 #include "filter.h"
 #include "host_rules.h"
 #include "log.h"
+#include "script.h"
 #include "shell.h"
 
 #define OWN_DESCRIPTORS 64 /* that are not sessions: listeners, loop, journal, API */
@@ -335,6 +336,7 @@ static void free_proxy(struct proxy *p)
     core_release(&p->core);
     journal_close(&p->journal);
     replay_close(&p->replay);
+    script_free(&p->script);
     free(p);
 }
 
@@ -389,6 +391,8 @@ void proxy_close(struct proxy *p, nsec drain, void (*done)(void *arg), void *arg
     hosts_undo(p);
     wake_set(&p->wake, &p->expiry, NSEC_NEVER);
     wake_set(&p->wake, &p->rerun, NSEC_NEVER);
+    if (p->script)
+        (void)!script_stop(p, &(struct err){0});
     names_stop(p);
     for (size_t i = 0; i < p->nodes; i++)
         listener_close(&p->node[i]->listener);

@@ -9,7 +9,7 @@ import subprocess
 
 import conftest
 import pytest
-from conftest import DEADLINE, PING, PONG, Upstream, pong
+from conftest import DEADLINE, PING, PONG, Peer, Upstream, pong
 from nameserver import nameserver  # noqa: F401  pylint: disable=unused-import
 
 POD = "redis-0.redis-nodes.shop.svc.k.test"
@@ -40,14 +40,13 @@ def pod():
 
 def answer(proxy, n=3):
     """What a new session is answered; None when the proxy has nobody to ask."""
-    dialer = proxy.dial("redis-0")
     try:
-        dialer.send(b"?")
-        return dialer.recv(n)
+        with proxy.dial("redis-0").sock as sock:
+            dialer = Peer(sock)
+            dialer.send(b"?")
+            return dialer.recv(n)
     except (AssertionError, ConnectionError, EOFError):
         return None
-    finally:
-        dialer.close()
 
 
 def test_a_pod_without_a_name_is_found_as_soon_as_it_has_one(nameserver, sunder, pod):
