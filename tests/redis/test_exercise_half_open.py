@@ -44,8 +44,9 @@ def half_open(tmp_path_factory):
                           env={**os.environ, "TMPDIR": str(tmp)})
     if done.returncode == 3 and "network of our own" in done.stderr:
         pytest.skip("neither packet filters nor user namespaces without root")
-    assert not list(tmp.glob("sunder-lab*"))
-    return Outcome(done)
+    outcome = Outcome(done)
+    assert not list(tmp.glob("sunder-lab*")), done
+    return outcome
 
 
 def noticed(row):
