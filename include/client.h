@@ -23,9 +23,16 @@
 struct client;
 struct wire;
 
+/* What the kernel knows of connections (tcp(7): TCP_INFO), those that have ended. */
+struct sockets {
+    uint64_t n, retransmits; /* connections; segments sent again, by our side */
+    uint64_t rtt_us_sum, rtt_us_max;
+};
+
 struct pool {
     uv_loop_t      *loop;
     struct troubles troubles;
+    struct sockets  sockets;
     size_t          clients, up; /* open, and of them ready for requests */
 
     /* Called some hundred times a second; may be NULL. */

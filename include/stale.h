@@ -7,6 +7,7 @@
 #ifndef STALE_H
 #define STALE_H
 
+#include "client.h"
 #include "err.h"
 #include "hist.h"
 #include "load.h"
@@ -60,6 +61,7 @@ struct stale_result {
     struct age_bucket  ages[STALE_AGES];
     struct stale_node *node; /* conf->nread of them */
     struct troubles    troubles;
+    struct sockets     sockets;
     uint64_t           keys_left; /* keys that could not be deleted */
 };
 

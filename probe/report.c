@@ -139,6 +139,12 @@ static void settle_row(FILE *f, const struct stale_result *s)
         count_row(f, "never settled", s->unsettled, "samples");
 }
 
+static void socket_row(FILE *f, const struct sockets *s)
+{
+    if (s->retransmits)
+        count_row(f, "sent again", s->retransmits, "segments, by TCP");
+}
+
 static void write_rows(FILE *f, const struct stale_result *s)
 {
     count_row(f, "writes", s->writes.acknowledged, "acknowledged");
@@ -239,6 +245,7 @@ void report_text(FILE *f, const struct report *r)
     behind_row(f, &s->behind);
     time_row(f, "stale for", &s->age, "");
     settle_row(f, s);
+    socket_row(f, &s->sockets);
     write_rows(f, s);
     time_row(f, "write latency", &s->writes.latency, "");
     time_row(f, "read latency", &s->reads.latency, "");

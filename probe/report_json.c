@@ -133,6 +133,14 @@ static json_t *errors(const struct troubles *t)
     return o;
 }
 
+static json_t *sockets(const struct sockets *s)
+{
+    return json_pack("{s:o,s:o,s:f,s:f}", "connections", count(s->n), "retransmits",
+                     count(s->retransmits), "rtt_ms",
+                     s->n ? (double)s->rtt_us_sum / (double)s->n / 1e3 : 0.0,
+                     "rtt_max_ms", (double)s->rtt_us_max / 1e3);
+}
+
 static json_t *assertions(const struct report *r)
 {
     json_t *list = json_array();
@@ -168,12 +176,13 @@ int report_json(FILE *f, const struct report *r)
     const struct stale_result *s = r->result;
     json_t *o = what_was_run(r);
     json_t *found = json_pack(
-        "{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:{s:o,s:o,s:o},s:o,s:o,s:o}", "writes", writes(s),
-        "reads", reads(s), "nodes", nodes(r), "behind", behind(&s->behind), "age_ms",
-        spread(&s->age), "settle_ms", settle(s), "ages", ages(r), "fresh_from_ms", "p50",
-        crossing(r, 0.5), "p99", crossing(r, 0.99), "p999", crossing(r, 0.999), "errors",
-        errors(&s->troubles), "keys_left", count(s->keys_left), "assertions",
-        assertions(r));
+        "{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:{s:o,s:o,s:o},s:o,s:o,s:o,s:o}", "writes",
+        writes(s), "reads", reads(s), "nodes", nodes(r), "behind", behind(&s->behind),
+        "age_ms", spread(&s->age), "settle_ms", settle(s), "ages", ages(r),
+        "fresh_from_ms", "p50", crossing(r, 0.5), "p99", crossing(r, 0.99), "p999",
+        crossing(r, 0.999), "errors", errors(&s->troubles), "keys_left",
+        count(s->keys_left), "assertions", assertions(r), "sockets",
+        sockets(&s->sockets));
     int failed = o == NULL || found == NULL || json_object_update(o, found) < 0 ||
                  json_dumpf(o, f, JSON_COMPACT | JSON_REAL_PRECISION(PRECISION)) < 0;
 

@@ -304,6 +304,7 @@ int stale_run(const struct stale_conf *c, struct stale_result *result, struct er
     uv_run(&r.loop, UV_RUN_DEFAULT);
     err = uv_loop_close(&r.loop);
     assert(err == 0); /* a handle left open is a leak */
+    result->sockets = r.pool.sockets;
     release(&r);
     return r.failure;
 }

@@ -39,11 +39,28 @@ static void forget_dirty(struct wire *w)
         *at = w->next_dirty;
 }
 
+static void count_socket(struct wire *w)
+{
+    struct sockets *s = &w->pool->sockets;
+    struct tcp_info info;
+    socklen_t n = sizeof info;
+
+    memset(&info, 0, sizeof info); /* a unix socket has none */
+    if (!w->connected || getsockopt(w->ctx->fd, IPPROTO_TCP, TCP_INFO, &info, &n) < 0)
+        return;
+    s->n++;
+    s->retransmits += info.tcpi_total_retrans;
+    s->rtt_us_sum += info.tcpi_rtt;
+    if (info.tcpi_rtt > s->rtt_us_max)
+        s->rtt_us_max = info.tcpi_rtt;
+}
+
 void wire_close(struct wire *w)
 {
     if (w->closing)
         return;
     w->closing = true;
+    count_socket(w);
     if (w->dirty)
         forget_dirty(w);
     uv_close((uv_handle_t *)&w->poll, on_closed);

@@ -1,6 +1,7 @@
 """What `sunder probe stale` measures, against real servers."""
 
 import json
+import os
 import resource
 import select
 import signal
@@ -10,6 +11,7 @@ import time
 import pytest
 from labs import DEADLINE, SUNDER, sunder, wait_until
 from probes import Started, arguments, one, probe, trio  # noqa: F401 (fixtures)
+from proxies import Proxy
 from servers import SERVER, Scripted, delay_line, free_port, servers
 
 pytestmark = pytest.mark.skipif(not SERVER, reason="no redis-server")
@@ -107,6 +109,20 @@ def test_values_can_have_a_size(one):
         d, _ = run.result()
     assert d["reads"]["total"] == 100
     assert d["reads"]["stale"] == d["reads"]["future"] == 0
+
+
+def test_it_says_what_the_kernel_knows_of_its_connections(one):
+    d = probe(one.url, one.url, pairs=3, ops=20)
+    assert d["sockets"]["connections"] == 6
+    assert 0 < d["sockets"]["rtt_ms"] <= d["sockets"]["rtt_max_ms"] < 1000
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="newer kernels ask root for it")
+def test_packets_that_were_lost_are_told(one):
+    with Proxy(one.at, "on client -> r1 requests do loss 20%") as proxy:
+        url = f"redis://{proxy.at}"
+        d = probe(url, url, "--timeout", "20s", pairs=3, ops=30)
+    assert d["sockets"]["retransmits"] > 0 and d["reads"]["total"] == 90
 
 
 # Time.
