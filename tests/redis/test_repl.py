@@ -139,7 +139,7 @@ def memory(pid):
 
 @pytest.mark.parametrize("diskless", ["no", "yes"])
 def test_a_big_data_set_passes_without_being_kept(tmp_path, diskless):
-    """REPL_DATA_MB=1024 for the figures: the time with and without the proxy."""
+    """PATIENCE=5 REPL_DATA_MB=1024 for the figures: with and without the proxy."""
     with linked(tmp_path, "--repl-diskless-sync", diskless, "--rdbcompression",
                 "no") as pair:
         pair.master.do("DEBUG", "POPULATE", DATA * 10, "key", 100000)

@@ -235,7 +235,7 @@ def test_a_wrong_file_is_one_line_and_a_hint(tmp_path, text, why):
 
 def test_a_file_that_is_not_there_and_words_that_are_wrong():
     assert sunder("scenario", "run", "/no/such").returncode == 3
-    assert sunder("scenario", "play", "x").returncode == 2
+    assert sunder("scenario", "fly", "x").returncode == 2
     assert sunder("scenario").returncode == 2
     assert sunder("scenario", "run", "x", "-o", "xml").returncode == 2
 
