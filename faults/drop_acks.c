@@ -3,7 +3,8 @@
  * Safe: an ACK says how far the replica is, and the next one says it again. The replica
  * has the data; the master does not know: WAIT times out, min-replicas-to-write refuses
  * writes, and after repl-timeout the master gives the replica up, which then resyncs.
- * The ACK that a master waits for before it begins the stream passes.
+ * ACKs pass until the stream begins: after a diskless sync a master waits for one, and
+ * does not always take the first.
  */
 #include "fault.h"
 

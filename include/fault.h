@@ -35,8 +35,8 @@ struct unit {
     enum repl_phase phase;
     uint64_t        offset;
     bool            anchored;
-    bool            write;    /* PHASE_STREAM: a command that changes data */
-    bool            first;    /* PHASE_ACK: without it the master sends no stream */
+    bool            write; /* PHASE_STREAM: a command that changes data */
+    bool            first; /* PHASE_ACK: the stream has not begun and may wait for it */
     uint64_t        rdb_size; /* PHASE_RDB: of it, or of the link's last; 0 = not known */
 };
 

@@ -104,7 +104,7 @@ void repl_show(const struct dialog *d, enum lane_id lane, struct unit *u)
     u->offset = r->base;
     u->write = r->write;
     u->rdb_size = r->diskless ? d->rdb_hint : r->rdb_size;
-    u->first = r->diskless && r->full && !r->acking;
+    u->first = r->diskless && r->full && r->stream == 0;
     if (u->phase == PHASE_STREAM)
         u->offset = r->base + r->frame_at + scan->done;
     else if (u->phase == PHASE_ACK)

@@ -4,7 +4,7 @@ import pytest
 from exercises import Outcome, needs_redis
 from labs import sunder
 
-pytestmark = needs_redis
+pytestmark = [needs_redis, pytest.mark.alone]
 
 
 @pytest.fixture(scope="module")
