@@ -79,8 +79,19 @@ static int check_rule(const json_t *args, struct err *e)
     return err;
 }
 
+/* What follows so many words, as it was written: spaces in quotes count. */
+static const char *behind(const char *text, size_t words)
+{
+    while (words-- > 0) {
+        text += strcspn(text, BLANK);
+        text += strspn(text, BLANK);
+    }
+    return text;
+}
+
 static int read_verb(struct step *s, size_t n, const char *const *word, struct err *e)
 {
+    const char *rest;
     size_t took;
     int err;
 
@@ -89,7 +100,11 @@ static int read_verb(struct step *s, size_t n, const char *const *word, struct e
         return -EINVAL;
     if (!may_play(s->verb))
         return err_set(e, -EINVAL, "%s changes nothing", s->verb->words);
-    err = control_args(s->verb, n - took, word + took, &s->args, e);
+    rest = behind(s->text, took);
+    if (strstr(s->verb->params, "...") && *rest)
+        err = control_args(s->verb, 1, &rest, &s->args, e);
+    else
+        err = control_args(s->verb, n - took, word + took, &s->args, e);
     return err ? err : check_rule(s->args, e);
 }
 
@@ -100,8 +115,7 @@ static int read_line(struct step *s, const char *line, nsec least, struct err *e
     size_t n;
     int err = -ENOMEM;
 
-    s->text = strdup(line + strcspn(line, BLANK) +
-                     strspn(line + strcspn(line, BLANK), BLANK));
+    s->text = strdup(behind(line, 1));
     if (copy && s->text) {
         n = cut_words(copy, word, WORDS);
         err = n == WORDS ? err_set(e, -EINVAL, "too many words")
@@ -115,12 +129,31 @@ static int read_line(struct step *s, const char *line, nsec least, struct err *e
     return err;
 }
 
+/* A # that stands at the beginning of a word, and in no quotes. */
+static void cut_comment(char *line)
+{
+    bool quoted = false;
+    size_t n = 0;
+
+    for (; line[n]; n++) {
+        if (line[n] == '\\' && quoted && line[n + 1])
+            n++;
+        else if (line[n] == '"')
+            quoted = !quoted;
+        else if (line[n] == '#' && !quoted && (n == 0 || strchr(BLANK, line[n - 1])))
+            break;
+    }
+    while (n > 0 && strchr(BLANK, line[n - 1]))
+        n--;
+    line[n] = '\0';
+}
+
 /* One more step, or none when the line is empty. */
 static int add_line(struct script *s, char *line, struct err *e)
 {
     struct step *more;
 
-    line[strcspn(line, "#")] = '\0';
+    cut_comment(line);
     line += strspn(line, BLANK);
     if (*line == '\0')
         return 0;

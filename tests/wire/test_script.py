@@ -80,6 +80,12 @@ def test_a_step_that_fails_is_told_and_the_rest_goes_on(api):
     assert len(plan(api)) == 1
 
 
+def test_what_is_in_quotes_is_no_comment_and_keeps_its_spaces(api):
+    rule = 'odd: on client -> r1 when key=a#b do error OOM text="no  room # here"'
+    assert api.ask("POST", "/scenario", f"0s RULE ADD {rule}  # a comment")[0] == 200
+    wait_until(lambda: plan(api) == [rule], "the rule as it was written")
+
+
 def test_a_proxy_that_ends_plays_no_more(sunder, upstream):
     proxy = sunder(upstream(), [], "--api", "127.0.0.1:0")
     assert Api(proxy).ask("POST", "/scenario", "1h RULE CLEAR")[0] == 200
