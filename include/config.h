@@ -6,6 +6,7 @@
  *     - {name: s1, kind: sentinel, listen: ..., upstream: ..., sources: [...]}
  *   clients:
  *     - {name: app, sources: [127.0.3.1, 10.1.0.0/16, app.shop.svc]}
+ *     - {name: billing, client-names: billing-*}
  *   rules:
  *     - on r2 -> r1 replies do latency 50ms
  *   limits: {lane: 8mb, total: 512mb, sessions: 20000}
@@ -16,7 +17,8 @@
  *   cluster-domain: cluster.local    # ends names that end in .svc
  *
  * Unknown keys, duplicate names, two nodes on one listen address and a source that two
- * parties claim are errors with a line and a column.
+ * parties claim are errors with a line and a column. A Redis node and a Sentinel may
+ * share one.
  */
 #ifndef CONFIG_H
 #define CONFIG_H
@@ -38,6 +40,8 @@ struct config_party {
     size_t              nsources;
     char              **hosts; /* sources that are names */
     size_t              nhosts;
+    char              **said; /* of a node host:port, of a client globs on its name */
+    size_t              nsaid;
     struct config_place place;
 };
 
@@ -82,6 +86,12 @@ int config_add_node(struct config *c, const char *name, const char *listen,
 int config_add_client(struct config *c, const char *name, struct err *e) MUST_CHECK;
 int config_add_source(struct config_party *p, const char *range,
                       struct err *e) MUST_CHECK;
+
+/* What it says of itself: "10.0.0.1:6379" or "redis-0.shop.svc:6379", "billing-*". */
+int config_add_announced(struct config_party *p, const char *address,
+                         struct err *e) MUST_CHECK;
+int config_add_client_name(struct config_party *p, const char *glob,
+                           struct err *e) MUST_CHECK;
 int config_add_rule(struct config *c, const char *sentence, struct err *e) MUST_CHECK;
 
 /* What can only be said of the whole: duplicates, no nodes, rules naming nobody. Called

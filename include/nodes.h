@@ -14,6 +14,7 @@
 
 struct ear;
 struct proxy;
+struct session;
 
 /* What the kernel knows of the live sockets of a link that lead to one peer. */
 struct link_sockets {
@@ -48,6 +49,8 @@ struct listener {
     socklen_t               at_len;
 };
 
+#define SENTINEL_ID 8
+
 struct node {
     struct party    party; /* its name is ours */
     struct proxy   *proxy;
@@ -61,12 +64,18 @@ struct node {
     size_t          links;
     uint64_t        read[2], sent[2]; /* bytes by lane, ever */
     struct node    *gone;             /* next in the list of those that have gone */
+    char            sentinel_id[SENTINEL_ID + 1]; /* of its run; "" = not known yet */
 };
 
 struct dialer { /* a range of source addresses and whose it is */
     struct addr_range range;
     size_t            who;
     const char       *host; /* the name that it stands for just now; NULL = itself */
+};
+
+struct saying { /* what a node or client says of itself: see config_party.said */
+    char  *text;
+    size_t who;
 };
 
 int  nodes_build(struct proxy *p, const struct config *c) MUST_CHECK; /* 0 or -ENOMEM */
@@ -82,13 +91,21 @@ void nodes_dialers(struct proxy *p, size_t who, const char *host,
 int nodes_upstream(struct proxy *p, const char *name, const struct addr *upstream,
                    struct err *e) MUST_CHECK;
 
-/* Who dials from there, and the link of it, made when it is the first; NULL = ENOMEM. */
-size_t        nodes_who(const struct proxy *p, const struct sockaddr *peer);
-struct link  *nodes_link(struct node *n, size_t who);
-struct node  *nodes_find(const struct proxy *p, const char *name); /* or NULL */
+/* Who dials from there: of a Sentinel and another that share the address the one or the
+ * other. And the link of it, made when it is the first; NULL = ENOMEM. */
+size_t       nodes_who(const struct proxy *p, const struct sockaddr *peer, bool sentinel);
+struct link *nodes_link(struct node *n, size_t who);
+struct node *nodes_find(const struct proxy *p, const char *name); /* or NULL */
 struct party *nodes_rest(const struct proxy *p); /* everybody who has no name */
 /* The link if anybody ever dialed; else NULL. */
 const struct link *nodes_link_seen(const struct node *n, size_t who);
+
+/* dialers.c: who a dialer says it is, SIZE_MAX when it has said nothing that helps. It
+ * is believed before its address is. */
+int    dialers_add(struct proxy *p, const struct config_party *c, size_t who) MUST_CHECK;
+void   dialers_drop(struct proxy *p, size_t who);
+void   dialers_free(struct proxy *p);
+size_t dialers_said(const struct session *s, const struct sockaddr_storage *peer);
 
 /* names.c: sources that are names. Whoever dials from where they lead is known by them,
  * also when the name learns of its address after the session has begun. */

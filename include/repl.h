@@ -51,7 +51,7 @@ struct repl {
     uint64_t full, partial, refused; /* answers to PSYNC and SYNC */
 
     /* What the replica said of itself. */
-    char     ip[64], capas[96]; /* announced; "" = nothing; capas with a ',' between */
+    char ip[RESP_WORD_MAX], capas[96]; /* announced; "" = nothing; capas joined by "," */
     uint32_t port;
     bool     rdb_only;
     uint64_t channel;     /* the pair of connections it is part of (Redis 8, Valkey 8) */

@@ -48,6 +48,7 @@ size_t replay_steps(const struct replay *r, const struct replay_step **out);
 struct replay_party {
     char *name, *kind, *listen, *upstream;
     char *sources; /* joined by commas */
+    char *said;    /* the same: what it announces, or its client names */
 };
 
 struct replay_facts {

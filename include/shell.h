@@ -54,6 +54,8 @@ struct proxy {
     struct names      *names; /* NULL = all sources are addresses */
     struct dialer     *dialer;
     size_t             dialers;
+    struct saying     *saying;
+    size_t             sayings;
     struct session    *sessions; /* doubly linked */
     struct session    *starved;  /* wait for room in the pool, in no order */
     uint64_t           session_limit, next_id;
@@ -106,7 +108,9 @@ const struct session *session_replicating(const struct proxy *p, const struct li
 /* session.c */
 void session_start(struct proxy *p, struct node *n, int fd, const struct sockaddr *peer);
 void session_replan(struct session *s, nsec now);
-void session_identify(struct session *s); /* who dials may be known better by now */
+/* Who dials may be known better by now. Answers whether it is, and then the session is to
+ * be replanned. */
+bool session_identify(struct session *s);
 void session_turn(struct session *s, nsec now);
 void session_close(struct session *s, enum close_how how);
 

@@ -40,6 +40,9 @@ struct track {
     uint32_t database; /* of SELECT */
     char    *name;     /* of CLIENT SETNAME or HELLO; NULL = none */
     char    *user;     /* of AUTH or HELLO; NULL = default */
+    char    *hello;    /* what a Sentinel last published of itself, "ip,port,..."; NULL */
+
+    uint32_t introductions; /* times the dialer has said something of who it is */
 
     struct rule *muted_by; /* whose doing the last reply was that was nobody's */
 

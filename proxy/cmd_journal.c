@@ -35,16 +35,18 @@ static void put_quoted(const char *s)
     putchar('\'');
 }
 
-static void put_sources(const char *list)
+static void put_list(const char *key, const char *list)
 {
-    printf(", sources: [");
+    if (*list == '\0')
+        return;
+    printf(", %s: [", key);
     for (const char *item = list; *item;) {
         size_t n = strcspn(item, ",");
 
         printf("%s'%.*s'", item == list ? "" : ", ", (int)n, item);
         item += n + (item[n] == ',');
     }
-    printf("]}\n");
+    printf("]");
 }
 
 static void put_party(const struct replay_party *p)
@@ -53,7 +55,9 @@ static void put_party(const struct replay_party *p)
     if (p->upstream[0])
         printf(", kind: %s, listen: '%s', upstream: '%s'", p->kind, p->listen,
                p->upstream);
-    put_sources(p->sources);
+    put_list("sources", p->sources);
+    put_list(p->upstream[0] ? "announces" : "client-names", p->said);
+    printf("}\n");
 }
 
 static void put_parties(const struct replay_facts *f, bool nodes)

@@ -36,11 +36,17 @@ void config_init(struct config *c)
     };
 }
 
+static void release_texts(char **text, size_t n)
+{
+    while (n > 0)
+        free(text[--n]);
+    free(text);
+}
+
 static void release_party(struct config_party *p)
 {
-    for (size_t i = 0; i < p->nhosts; i++)
-        free(p->hosts[i]);
-    free(p->hosts);
+    release_texts(p->hosts, p->nhosts);
+    release_texts(p->said, p->nsaid);
     free(p->sources);
 }
 
@@ -245,16 +251,16 @@ static bool is_host(const char *s)
            strspn(s, "0123456789.") != n;
 }
 
-static int add_host(struct config_party *p, const char *host, struct err *e)
+static int add_text(char ***list, size_t *n, const char *text, struct err *e)
 {
-    char **more = grown(p->hosts, p->nhosts, sizeof *more, e);
+    char **more = grown(*list, *n, sizeof *more, e);
 
     if (more == NULL)
         return -ENOMEM;
-    p->hosts = more;
-    if ((more[p->nhosts] = strdup(host)) == NULL)
+    *list = more;
+    if ((more[*n] = strdup(text)) == NULL)
         return err_set(e, -ENOMEM, "out of memory");
-    p->nhosts++;
+    ++*n;
     return 0;
 }
 
@@ -264,7 +270,7 @@ int config_add_source(struct config_party *p, const char *range, struct err *e)
     int rc;
 
     if (is_host(range))
-        return add_host(p, range, e);
+        return add_text(&p->hosts, &p->nhosts, range, e);
     if ((rc = addr_range_parse(range, &r, e)) < 0)
         return rc;
     more = grown(p->sources, p->nsources, sizeof *more, e);
@@ -273,6 +279,28 @@ int config_add_source(struct config_party *p, const char *range, struct err *e)
     p->sources = more;
     p->sources[p->nsources++] = r;
     return 0;
+}
+
+int config_add_announced(struct config_party *p, const char *address, struct err *e)
+{
+    char text[ADDR_TEXT_MAX];
+    struct addr a;
+    int rc = addr_parse(address, &a, e);
+
+    if (rc < 0)
+        return rc;
+    if (a.kind == ADDR_UNIX || a.port == 0)
+        return err_set(e, -EINVAL, "nobody announces '%.80s': it takes a port", address);
+    return add_text(&p->said, &p->nsaid, addr_print(&a, text, sizeof text), e);
+}
+
+int config_add_client_name(struct config_party *p, const char *glob, struct err *e)
+{
+    if (*glob && strpbrk(glob, " ,\n") == NULL)
+        return add_text(&p->said, &p->nsaid, glob, e);
+    err_set(e, -EINVAL, "'%.60s' cannot be a client name", glob);
+    err_hint(e, "as in CLIENT SETNAME: without spaces; * and ? stand for others");
+    return -EINVAL;
 }
 
 int config_add_rule(struct config *c, const char *sentence, struct err *e)
@@ -372,6 +400,18 @@ static bool in_common(const struct config_party *a, const struct config_party *b
     return false;
 }
 
+static bool is_sentinel(const struct config *c, size_t i)
+{
+    return i < c->nnodes && c->nodes[i].kind == NODE_SENTINEL;
+}
+
+/* May they share a source? A Sentinel says at once that it is one; of two others from
+ * one address nobody could tell which is which. */
+static bool tells_apart(const struct config *c, size_t i, size_t j)
+{
+    return i < c->nnodes && j < c->nnodes && is_sentinel(c, i) != is_sentinel(c, j);
+}
+
 /* Ranges may lie inside each other: the narrowest says whose an address is. Only the
  * same range twice has no answer. */
 static int check_sources(const struct config *c, struct err *e)
@@ -380,11 +420,11 @@ static int check_sources(const struct config *c, struct err *e)
         for (size_t j = 0; j < i; j++) {
             const struct config_party *a = party_at(c, i), *b = party_at(c, j);
 
-            if (!in_common(a, b))
+            if (tells_apart(c, i, j) || !in_common(a, b))
                 continue;
             err_set(e, -EINVAL, "'%s' and '%s' have a source in common", b->name,
                     a->name);
-            err_hint(e, "the source says who dials: it can be only one");
+            err_hint(e, "only a Redis node and a Sentinel may share one");
             return at(a->place, e);
         }
     return 0;

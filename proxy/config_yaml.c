@@ -106,6 +106,34 @@ static int read_sources(struct doc *d, yaml_node_t *node, void *into)
     return doc_list(d, node, "addresses or ranges", read_source, into);
 }
 
+static int read_announced(struct doc *d, yaml_node_t *node, void *into)
+{
+    const char *s = doc_text(d, node, "an address");
+
+    return s && config_add_announced(into, s, d->e) == 0 ? 0 : doc_at(d, node);
+}
+
+static int read_announces(struct doc *d, yaml_node_t *node, void *into)
+{
+    if (node->type == YAML_SCALAR_NODE)
+        return read_announced(d, node, into);
+    return doc_list(d, node, "addresses", read_announced, into);
+}
+
+static int read_client_name(struct doc *d, yaml_node_t *node, void *into)
+{
+    const char *s = doc_text(d, node, "a client name");
+
+    return s && config_add_client_name(into, s, d->e) == 0 ? 0 : doc_at(d, node);
+}
+
+static int read_client_names(struct doc *d, yaml_node_t *node, void *into)
+{
+    if (node->type == YAML_SCALAR_NODE)
+        return read_client_name(d, node, into);
+    return doc_list(d, node, "client names", read_client_name, into);
+}
+
 /* Of a node: its party comes first, so that what reads a party reads it too. */
 static int read_kind(struct doc *d, yaml_node_t *node, void *into)
 {
@@ -129,18 +157,23 @@ static int read_upstream(struct doc *d, yaml_node_t *node, void *into)
 }
 
 static const struct doc_key node_keys[] = {
-    {"name", read_name, true},        {"kind", read_kind, false},
-    {"listen", read_listen, true},    {"upstream", read_upstream, true},
-    {"sources", read_sources, false}, {NULL, NULL, false},
+    {"name", read_name, true},
+    {"kind", read_kind, false},
+    {"listen", read_listen, true},
+    {"upstream", read_upstream, true},
+    {"sources", read_sources, false},
+    {"announces", read_announces, false},
+    {NULL, NULL, false},
 };
 
 static const struct doc_key client_keys[] = {
     {"name", read_name, true},
-    {"sources", read_sources, true},
+    {"sources", read_sources, false},
+    {"client-names", read_client_names, false},
     {NULL, NULL, false},
 };
 
-_Static_assert(offsetof(struct config_node, party) == 0, "read_name and read_sources");
+_Static_assert(offsetof(struct config_node, party) == 0, "what reads a party");
 
 static int read_node(struct doc *d, yaml_node_t *node, void *into)
 {

@@ -76,6 +76,8 @@ static void put_sources(struct journal *j, const struct config_party *p)
     }
     for (size_t i = 0; i < p->nhosts; i++)
         put(j, "%s%s", i + p->nsources ? "," : " sources=", p->hosts[i]);
+    for (size_t i = 0; i < p->nsaid; i++)
+        put(j, "%s%s", i ? "," : " said=", p->said[i]);
     put(j, "\n");
 }
 

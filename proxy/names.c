@@ -110,7 +110,7 @@ static void now_at(struct names *m, struct host *h, struct addr_range *at, size_
     h->at = at;
     h->n = n;
     for (struct session *s = p->sessions; s; s = session_next(s))
-        session_identify(s);
+        (void)session_identify(s);
     p->replan = true;
     wake_set(&p->wake, &p->feed, uv_hrtime());
 }

@@ -15,7 +15,7 @@ struct party *nodes_rest(const struct proxy *p)
 }
 
 /* The narrowest range that holds the address says whose it is. */
-size_t nodes_who(const struct proxy *p, const struct sockaddr *peer)
+size_t nodes_who(const struct proxy *p, const struct sockaddr *peer, bool sentinel)
 {
     size_t who = SIZE_MAX;
     int best = -1;
@@ -23,8 +23,11 @@ size_t nodes_who(const struct proxy *p, const struct sockaddr *peer)
     for (size_t i = 0; i < p->dialers; i++) {
         const struct dialer *d = &p->dialer[i];
 
-        if ((int)d->range.bits > best && addr_range_has(&d->range, peer)) {
-            best = d->range.bits;
+        bool fits = (p->party[d->who]->kind == PARTY_SENTINEL) == sentinel;
+        int rank = 2 * d->range.bits + fits;
+
+        if (rank > best && addr_range_has(&d->range, peer)) {
+            best = rank;
             who = d->who;
         }
     }
@@ -76,7 +79,7 @@ static int add_dialers(struct proxy *p, const struct config_party *c, size_t who
 {
     struct dialer *all;
 
-    if (names_add(p, c, who) < 0)
+    if (names_add(p, c, who) < 0 || dialers_add(p, c, who) < 0)
         return -ENOMEM;
     if (c->nsources == 0)
         return 0;
@@ -93,6 +96,7 @@ static void drop_dialers(struct proxy *p, size_t who)
     size_t kept = 0;
 
     names_drop(p, who);
+    dialers_drop(p, who);
     for (size_t i = 0; i < p->dialers; i++)
         if (p->dialer[i].who != who)
             p->dialer[kept++] = p->dialer[i];
@@ -302,6 +306,7 @@ void nodes_free(struct proxy *p)
     free(p->party);
     free(p->dialer);
     names_free(p);
+    dialers_free(p);
 }
 
 /* ---- while it runs ---- */

@@ -28,17 +28,24 @@ static bool same_range(const struct addr_range *a, const struct addr_range *b)
            memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
+static bool same_texts(char *const *a, size_t na, char *const *b, size_t nb)
+{
+    for (size_t i = 0; i < na && na == nb; i++)
+        if (strcmp(a[i], b[i]) != 0)
+            return false;
+    return na == nb;
+}
+
+/* Is whoever was known by the one known by the other, and by nothing less? */
 static bool same_sources(const struct config_party *a, const struct config_party *b)
 {
-    if (a->nsources != b->nsources || a->nhosts != b->nhosts)
+    if (a->nsources != b->nsources)
         return false;
     for (size_t i = 0; i < a->nsources; i++)
         if (!same_range(&a->sources[i], &b->sources[i]))
             return false;
-    for (size_t i = 0; i < a->nhosts; i++)
-        if (strcmp(a->hosts[i], b->hosts[i]) != 0)
-            return false;
-    return true;
+    return same_texts(a->hosts, a->nhosts, b->hosts, b->nhosts) &&
+           same_texts(a->said, a->nsaid, b->said, b->nsaid);
 }
 
 /* Is it still the same node, whatever it leads to? */

@@ -339,10 +339,12 @@ static int read_party(struct replay *r, const struct line *l)
         return -ENOMEM;
     r->party = more;
     p = &more[r->facts.parties++];
-    *p = (struct replay_party){copy_of(l, "name"), copy_of(l, "kind"),
-                               copy_of(l, "listen"), copy_of(l, "upstream"),
-                               copy_of(l, "sources")};
-    return p->name && p->kind && p->listen && p->upstream && p->sources ? 0 : -ENOMEM;
+    *p = (struct replay_party){copy_of(l, "name"),    copy_of(l, "kind"),
+                               copy_of(l, "listen"),  copy_of(l, "upstream"),
+                               copy_of(l, "sources"), copy_of(l, "said")};
+    return p->name && p->kind && p->listen && p->upstream && p->sources && p->said
+               ? 0
+               : -ENOMEM;
 }
 
 static int read_line(struct replay *r, const struct line *l, bool first)
@@ -479,6 +481,7 @@ void replay_close(struct replay **out)
         free(r->party[i].listen);
         free(r->party[i].upstream);
         free(r->party[i].sources);
+        free(r->party[i].said);
     }
     free(r->party);
     free(r->step);

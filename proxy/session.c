@@ -172,6 +172,14 @@ static void new_role(struct session *s, nsec t)
     session_replan(s, t);
 }
 
+/* The dialer has said something of who it is. */
+static void introduction(struct session *s, nsec t)
+{
+    s->introduced = s->dialog.track.introductions;
+    if (session_identify(s))
+        session_replan(s, t);
+}
+
 static void feed(struct session *s, enum lane_id lane, const uint8_t *p, size_t n)
 {
     enum role role = s->dialog.track.role;
@@ -189,6 +197,8 @@ static void feed(struct session *s, enum lane_id lane, const uint8_t *p, size_t 
         session_fail(s, "queueing", err);
     else if (!s->closing && s->dialog.track.role != role)
         new_role(s, t);
+    if (!s->closing && s->introduced != s->dialog.track.introductions)
+        introduction(s, t);
     if (s->dialog.repl && !s->closing)
         session_repl(s, t);
     if (!s->closing && s->dialog.track.promotions != s->promotions) {

@@ -140,7 +140,7 @@ static void move(struct session *s, struct link *l)
         proxy_replicating(s->proxy, l, s->dialog.repl && repl_granted(s->dialog.repl));
 }
 
-void session_identify(struct session *s)
+bool session_identify(struct session *s)
 {
     struct proxy *p = s->proxy;
     struct sockaddr_storage peer;
@@ -150,17 +150,21 @@ void session_identify(struct session *s)
 
     if (s->closing ||
         uv_tcp_getpeername(&s->side[DIALER].tcp, (struct sockaddr *)&peer, &len) < 0)
-        return;
-    who = nodes_who(p, (struct sockaddr *)&peer);
+        return false;
+    who = dialers_said(s, &peer);
+    if (who == SIZE_MAX)
+        who = nodes_who(p, (struct sockaddr *)&peer,
+                        s->dialog.track.role == ROLE_SENTINEL);
     if (p->party[who] == nodes_rest(p) || p->party[who] == s->link->from ||
         (l = nodes_link(s->node, who)) == NULL)
-        return; /* a name that leads nowhere for a while changes nobody */
+        return false; /* a name that leads nowhere for a while changes nobody */
     move(s, l);
+    return true;
 }
 
 void session_start(struct proxy *p, struct node *n, int fd, const struct sockaddr *peer)
 {
-    struct session *s = session_new(p, n, nodes_link(n, nodes_who(p, peer)), fd);
+    struct session *s = session_new(p, n, nodes_link(n, nodes_who(p, peer, false)), fd);
     nsec t = uv_hrtime();
 
     if (s == NULL) {

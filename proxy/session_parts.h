@@ -38,6 +38,7 @@ struct session {
     bool wired[2];        /* a packet filter is on that side */
     uint32_t priority[2]; /* and the class its packets leave in; 0 = none */
     uint32_t promotions;  /* of its node that have been told */
+    uint32_t introduced;  /* what its dialer had said when it was last identified */
     struct {              /* of its replication, as it was last told */
         uint64_t full, partial;
         enum repl_phase phase;

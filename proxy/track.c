@@ -54,7 +54,8 @@ void track_release(struct track *t)
     forget(t);
     free(t->name);
     free(t->user);
-    t->name = t->user = NULL;
+    free(t->hello);
+    t->name = t->user = t->hello = NULL;
     rule_unref(&t->muted_by);
 }
 
@@ -228,6 +229,12 @@ static void set_text(char **into, const struct resp *r, unsigned word)
     *into = word < r->words ? strndup(r->word[word].text, r->word[word].kept) : NULL;
 }
 
+static void set_name(struct track *t, const struct resp *r, unsigned word)
+{
+    set_text(&t->name, r, word);
+    t->introductions++;
+}
+
 /* AUTH [user] password */
 static void auth_command(struct track *t, const struct resp *r)
 {
@@ -255,7 +262,7 @@ static void hello_command(struct track *t, const struct resp *r,
         if (resp_word_is(r, i, "AUTH"))
             set_text(&t->user, r, i + 1);
         if (resp_word_is(r, i, "SETNAME"))
-            set_text(&t->name, r, i + 1);
+            set_name(t, r, i + 1);
     }
 }
 
@@ -263,7 +270,7 @@ static void client_command(struct track *t, const struct resp *r,
                            const struct track_mark *m)
 {
     if (resp_word_is(r, 1, "SETNAME"))
-        set_text(&t->name, r, 2);
+        set_name(t, r, 2);
     if (resp_word_is(r, 1, "SETNAME") && r->words > 2 && r->word[2].kept >= 9 &&
         strncasecmp(r->word[2].text, "sentinel-", 9) == 0)
         t->role = ROLE_SENTINEL;
@@ -290,6 +297,7 @@ static void reset_command(struct track *t, const struct track_mark *m)
     free(t->name);
     free(t->user);
     t->name = t->user = NULL;
+    t->introductions++;
     if (skipped)
         later(t, HAS_RESET);
     expect(t, RESET, CHANNELS, 1, m);
@@ -334,6 +342,15 @@ static void replicate(struct track *t, const struct track_mark *m)
     expect(t, SYNC, CHANNELS, 1, m);
 }
 
+/* PUBLISH __sentinel__:hello "ip,port,runid,...": every two seconds, to all it knows. */
+static void publish_command(struct track *t, const struct resp *r)
+{
+    if (t->role != ROLE_SENTINEL || !resp_word_is(r, 1, "__sentinel__:hello"))
+        return;
+    set_text(&t->hello, r, 2);
+    t->introductions++;
+}
+
 bool track_syncs(const struct track *t)
 {
     return t->n && front(t)->kind == SYNC;
@@ -362,6 +379,7 @@ static const struct special {
     {"AUTH", 4, 'u', 0, 0},
     {"SELECT", 6, 'd', 0, 0},
     {"REPLCONF", 8, 'a', 0, 0},
+    {"PUBLISH", 7, 'P', 0, 0},
     {"SLAVEOF", 7, 'o', 0, 0},
     {"REPLICAOF", 9, 'o', 0, 0},
     {"SUBSCRIBE", 9, 's', SUBSCRIBE, CHANNELS},
@@ -408,7 +426,9 @@ static void special_request(struct track *t, const struct special *s,
         if (resp_word_is(r, 1, "ACK") || resp_word_is(r, 1, "GETACK"))
             return; /* neither is ever answered */
         t->handshaking = true;
+        t->introductions++;
         break;
+    case 'P': publish_command(t, r); break;
     }
     expect(t, ONE, CHANNELS, 1, m);
 }

@@ -201,8 +201,8 @@ static void what_is_missing_or_twice_is_named(void **s)
                         error_of("nodes:\n  - {name: r1, listen: 127.0.0.1:1}"));
     assert_string_equal("a node needs 'name' (line 2, column 4)",
                         error_of("nodes:\n  -\n"));
-    assert_string_equal("a client needs 'sources' (line 1, column 11)",
-                        error_of("clients: [{name: app}]"));
+    assert_string_equal("a client needs 'name' (line 1, column 11)",
+                        error_of("clients: [{sources: 1.2.3.4}]"));
     assert_string_equal("'seed' is given twice in the configuration (line 2, column 1)",
                         error_of("seed: 1\nseed: 2"));
 }
@@ -221,10 +221,39 @@ static void two_parties_cannot_share_a_name_an_address_or_a_source(void **s)
         "hint: each node needs an address or a port of its own",
         error_of("nodes:\n- " R1 "\n- {name: b, listen: 127.0.2.1:6379, upstream: h:1}"));
     assert_string_equal(
-        "'r1' and 'app' have a source in common (line 4, column 3); hint: the source "
-        "says who dials: it can be only one",
+        "'r1' and 'app' have a source in common (line 4, column 3); hint: only a Redis "
+        "node and a Sentinel may share one",
         error_of("nodes:\n- " R1
                  "\nclients:\n- {name: app, sources: [1.1.1.1, 127.0.1.1/32]}"));
+}
+
+static void a_redis_and_a_sentinel_may_share_a_source(void **s)
+{
+    struct config c;
+
+    (void)s;
+    sound(&c, "nodes:\n- " R1 "\n- {name: s1, kind: sentinel, listen: ':1', "
+              "upstream: 'h:1', sources: 127.0.1.1}");
+    config_release(&c);
+}
+
+static void what_a_party_says_of_itself_is_kept_as_it_is_compared(void **s)
+{
+    struct config c;
+
+    (void)s;
+    sound(&c, "nodes:\n- {name: a, listen: ':0', upstream: 'h:1', "
+              "announces: ['10.0.0.1:6379', '[fd00::1]:6379']}\n"
+              "clients: [{name: app, client-names: 'app-*'}, {name: web}]");
+    assert_int_equal(2, c.nodes[0].party.nsaid);
+    assert_string_equal("10.0.0.1:6379", c.nodes[0].party.said[0]);
+    assert_string_equal("[fd00::1]:6379", c.nodes[0].party.said[1]);
+    assert_string_equal("app-*", c.clients[0].said[0]);
+    assert_int_equal(0, c.clients[1].nsaid);
+    config_release(&c);
+    assert_string_equal("'a b' cannot be a client name (line 1, column 37); hint: as in "
+                        "CLIENT SETNAME: without spaces; * and ? stand for others",
+                        error_of("clients: [{name: app, client-names: 'a b'}]"));
 }
 
 static void any_free_port_may_be_asked_for_twice(void **s)
@@ -516,6 +545,8 @@ int main(void)
         cmocka_unit_test(unknown_keys_have_a_place_and_the_nearest_word),
         cmocka_unit_test(what_is_missing_or_twice_is_named),
         cmocka_unit_test(two_parties_cannot_share_a_name_an_address_or_a_source),
+        cmocka_unit_test(a_redis_and_a_sentinel_may_share_a_source),
+        cmocka_unit_test(what_a_party_says_of_itself_is_kept_as_it_is_compared),
         cmocka_unit_test(any_free_port_may_be_asked_for_twice),
         cmocka_unit_test(a_range_may_lie_inside_another),
         cmocka_unit_test(words_of_the_rule_language_are_no_names),
