@@ -67,11 +67,15 @@ static void watch(struct console *c, int more)
         proxy_unwatch(c->proxy, on_event, c);
 }
 
+/* Only here does it stop to watch: it may be an event that it was dropped for, and while
+ * one is told nobody may leave. */
 static void on_client_closed(uv_handle_t *h)
 {
     struct client *cl = h->data;
     struct console *c = cl->console;
 
+    if (cl->talk.subscribed && !c->closing)
+        watch(c, -1);
     free(cl);
     unhold(c);
 }
@@ -85,8 +89,6 @@ static void drop(struct client *cl)
     if (cl->next)
         cl->next->at = cl->at;
     cl->console->live--;
-    if (cl->talk.subscribed && !cl->console->closing)
-        watch(cl->console, -1);
     uv_close((uv_handle_t *)&cl->tcp, on_client_closed);
 }
 

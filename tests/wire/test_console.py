@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import DEADLINE, SANITIZED, SUNDER, wait_until
+from conftest import DEADLINE, PING, SANITIZED, SUNDER, wait_until
 
 
 def encode(*words):
@@ -195,6 +195,25 @@ def test_a_client_that_does_not_read_is_dropped(consoles, upstream):
     deaf.sock.close()
     assert console.ask("PING") == "PONG"
     assert SANITIZED or proxy.rss() < 64 << 20
+
+
+def test_a_subscriber_that_does_not_read_is_dropped_and_nobody_else(consoles, upstream):
+    server = upstream().serve(lambda peer: peer.rest())
+    proxy, console = consoles(server, "on * -> * requests do latency 1us")
+    deaf = Console(proxy)
+    assert deaf.ask("SUBSCRIBE", "events") == ["subscribe", "events", 1]
+    dialer = proxy.dial()
+
+    for _ in range(100):
+        dialer.send(PING * 1000)  # 250 bytes of event each
+    proxy.stats_when("all is decided", lambda s: s["decisions"] >= 100_000)
+    assert len(deaf.file.read()) < 100_000 * 100
+    assert console.ask("PING") == "PONG"
+    assert console.ask("SUBSCRIBE", "events") == ["subscribe", "events", 1]
+    dialer.send(PING)
+    assert console.read()[0] == "message"
+    deaf.file.close()
+    deaf.sock.close()
 
 
 def test_the_console_answers_while_a_flood_has_nowhere_to_go(consoles, upstream):
