@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "clock.h"
 #include "err.h"
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
@@ -31,6 +32,10 @@ void log_line(enum log_level level, const char *ev, const char *fmt, ...)
 #define log_warn(...)  log_at(LOG_WARN, __VA_ARGS__)
 #define log_info(...)  log_at(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
+
+/* Of what may happen a thousand times a second: is it time to say it (again)? Every ten
+ * seconds. *next is 0 at first. */
+bool log_again(nsec *next, nsec now);
 
 /* s as a logfmt value: quoted when it must be, everything unprintable escaped, cut at
  * size. Answers buf. */

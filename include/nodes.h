@@ -42,9 +42,9 @@ struct listener {
     struct wake_node retry;    /* after EMFILE, or to see whether the upstream is back */
     bool             filtered; /* a packet filter is on it; accepted sockets inherit it */
     bool             paused;   /* does not accept for now */
-    bool             said;     /* and the log knows */
     bool             down;     /* closed because the upstream refuses */
     bool             looking;  /* a look at the upstream is under way */
+    nsec             say_again; /* that it is paused: see log_again */
     struct sockaddr_storage at; /* what it is bound to, or is to be */
     socklen_t               at_len;
 };
@@ -57,10 +57,11 @@ struct node {
     struct addr     upstream;
     struct listener listener;
     size_t          who;
-    bool            polite; /* dialers it cannot serve get a FIN, not a RST */
-    bool            warned; /* that a bound, not a delay, shapes its traffic */
-    bool            down;   /* its upstream, when last dialed, was not there */
-    struct link   **link;   /* by dialer; NULL where none ever dialed */
+    bool            polite;    /* dialers it cannot serve get a FIN, not a RST */
+    bool            warned;    /* that a bound, not a delay, shapes its traffic */
+    bool            down;      /* its upstream, when last dialed, was not there */
+    nsec            say_again; /* that it cannot even be dialed: see log_again */
+    struct link   **link;      /* by dialer; NULL where none ever dialed */
     size_t          links;
     uint64_t        read[2], sent[2]; /* bytes by lane, ever */
     struct node    *gone;             /* next in the list of those that have gone */

@@ -93,7 +93,7 @@ void events_plan(struct proxy *p, const struct plan *old);
 void events_session(struct proxy *p, enum proxy_event_kind kind, const struct link *l,
                     const struct dialog *d);
 void events_repl(struct proxy *p, const struct link *l, const struct dialog *d);
-void events_upstream(struct node *n, bool down); /* if that is news */
+void events_upstream(struct node *n, int status); /* of a dial; if it is news */
 
 /* rerun.c: follow a journal. */
 int  rerun_open(struct proxy *p, const char *path, struct err *e) MUST_CHECK;

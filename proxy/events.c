@@ -193,14 +193,19 @@ void events_repl(struct proxy *p, const struct link *l, const struct dialog *d)
                 });
 }
 
-void events_upstream(struct node *n, bool down)
+void events_upstream(struct node *n, int status)
 {
     struct proxy *p = n->proxy;
+    bool down = status < 0;
 
     if (n->down == down)
         return;
     n->down = down;
-    log_info(down ? "upstream.down" : "upstream.up", "node=%s", n->party.name);
+    if (down)
+        log_info("upstream.down", "node=%s reason=\"%s\"", n->party.name,
+                 uv_strerror(status));
+    else
+        log_info("upstream.up", "node=%s", n->party.name);
     if (p->watchers)
         tell(p, &(struct proxy_event){
                     .kind = down ? EVENT_UPSTREAM_DOWN : EVENT_UPSTREAM_UP,

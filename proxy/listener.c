@@ -37,14 +37,15 @@ static struct wake *wake_of(struct listener *l)
     return &l->node->proxy->wake;
 }
 
-/* Said once for all the tries until something is accepted again. */
 static void pause_accepting(struct listener *l, const char *why)
 {
-    if (!l->said)
+    nsec now = uv_hrtime();
+
+    if (log_again(&l->say_again, now))
         log_warn("accept.pause", "node=%s reason=\"%s\"", l->node->party.name, why);
-    l->paused = l->said = true;
+    l->paused = true;
     (void)uv_poll_stop(&l->ear->poll);
-    wake_set(wake_of(l), &l->retry, uv_hrtime() + LOOK_AGAIN);
+    wake_set(wake_of(l), &l->retry, now + LOOK_AGAIN);
 }
 
 static bool is_shortage(int err)
@@ -70,7 +71,6 @@ static void on_acceptable(uv_poll_t *h, int status, int events)
         fd = accept4(l->ear->fd, (struct sockaddr *)&peer, &len,
                      SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            l->said = false;
             session_start(p, l->node, fd, (struct sockaddr *)&peer);
         } else if (is_shortage(errno)) {
             pause_accepting(l, strerror(errno));
@@ -223,7 +223,7 @@ static void back_up(struct listener *l)
         return;
     }
     l->down = false;
-    events_upstream(l->node, false);
+    events_upstream(l->node, 0);
     log_info("listener.up", "node=%s reason=\"upstream is back\"", l->node->party.name);
 }
 
@@ -298,7 +298,7 @@ int listener_open(struct listener *l, struct node *n, const struct addr *at,
 
     l->node = n;
     l->retry.call = on_retry;
-    l->said = l->down = false;
+    l->down = false;
     l->at_len = addr_sockaddr(at, &l->at);
     err = start(l);
     if (err == 0)

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
+#define SAY_AGAIN SEC(10)
 
 enum log_level log_level = LOG_INFO;
 
@@ -52,6 +52,14 @@ void log_line(enum log_level level, const char *ev, const char *fmt, ...)
     at += n < 0 ? 0 : (size_t)n < sizeof line - at - 1 ? (size_t)n : sizeof line - at - 2;
     line[at++] = '\n';
     (void)!write(STDERR_FILENO, line, at);
+}
+
+bool log_again(nsec *next, nsec now)
+{
+    if (now < *next)
+        return false;
+    *next = now + SAY_AGAIN;
+    return true;
 }
 
 static bool plain(const char *s, size_t n)

@@ -29,12 +29,23 @@ static bool refuses(int status)
     return status == UV_ECONNREFUSED || status == UV_ENOENT || status == UV_ECONNRESET;
 }
 
+/* Is it us who could not even dial? */
+static bool is_ours(int status)
+{
+    return status == UV_EMFILE || status == UV_ENFILE || status == UV_ENOMEM ||
+           status == UV_ENOBUFS || status == UV_EADDRNOTAVAIL;
+}
+
 static void upstream_failed(struct session *s, int status)
 {
     s->proxy->stats.refused++;
     log_debug("upstream.failed", "sid=%" PRIu64 " node=%s reason=\"%s\"", s->id,
               s->node->party.name, uv_strerror(status));
-    events_upstream(s->node, true);
+    if (!is_ours(status))
+        events_upstream(s->node, status);
+    else if (log_again(&s->node->say_again, uv_hrtime()))
+        log_warn("dial.failed", "node=%s reason=\"%s\"", s->node->party.name,
+                 uv_strerror(status));
     if (refuses(status))
         listener_upstream_down(&s->node->listener);
     session_close(s, s->node->polite ? CLOSE_FIN : CLOSE_RST);
@@ -50,7 +61,7 @@ static void on_dialed(void *arg, int status)
         s->side[DIALED].handle.data = s;
         s->open++;
         s->deadline = 0;
-        events_upstream(s->node, false);
+        events_upstream(s->node, 0);
         if (s->side[DIALED].handle.type == UV_TCP)
             (void)uv_tcp_nodelay(&s->side[DIALED].tcp, 1);
         session_filter(s);
@@ -87,11 +98,7 @@ static void on_wake(struct wake_node *n, nsec t)
         dial(s, t);
         return;
     }
-    log_warn("upstream.timeout", "node=%s after=%.3fs", s->node->party.name,
-             (double)s->proxy->connect_timeout / 1e9);
-    s->proxy->stats.refused++;
-    events_upstream(s->node, true);
-    session_close(s, s->node->polite ? CLOSE_FIN : CLOSE_RST);
+    upstream_failed(s, UV_ETIMEDOUT);
 }
 
 static struct session *session_new(struct proxy *p, struct node *n, struct link *l,

@@ -1,5 +1,6 @@
 """TCP honesty: what one end does to a connection is what the other end sees."""
 
+import os
 import resource
 import signal
 import socket
@@ -181,6 +182,55 @@ def test_out_of_descriptors_it_waits_without_spinning_and_recovers(sunder, upstr
         dialer.expect(PING)
         dialer.close()
     proxy.stats_when("all are gone", lambda s: s["sessions"] == 0)
+
+
+def test_a_lack_of_descriptors_is_not_blamed_on_the_upstream(sunder, upstream):
+    server, most = upstream().serve(pong), 70
+    proxy = sunder(server, (), "--console", "127.0.0.1:0",
+                   limits={resource.RLIMIT_NOFILE: (most, most)})
+    host, port = proxy.event("console")["address"].split(":")
+    taken = []
+    while (left := most - 1 - len(os.listdir(f"/proc/{proxy.process.pid}/fd"))) > 0:
+        taken += [socket.create_connection((host, int(port))) for _ in range(left)]
+        for sock in taken[-left:]:
+            sock.sendall(b"PING\r\n")
+            assert sock.recv(16) == b"+PONG\r\n"
+    with pytest.raises(ConnectionResetError):  # one is left, and a session takes two
+        proxy.dial().sock.recv(1)
+    assert "files" in proxy.event("dial.failed", node="r1")["reason"]
+    assert not proxy.events("upstream.down")
+    for sock in taken:
+        sock.close()
+    proxy.stats_when("the session is gone", lambda s: s["sessions"] == 0)
+    dialer = proxy.dial()
+    dialer.send(PING)
+    dialer.expect(PONG)
+
+
+def test_an_upstream_that_does_not_answer_is_logged_once(sunder, upstream):
+    server = upstream(backlog=0)
+    queue = [socket.socket() for _ in range(3)]
+    for sock in queue:
+        sock.setblocking(False)
+        sock.connect_ex(("127.0.0.1", server.port))
+    proxy = sunder(server, (), "--connect-timeout", "50ms")
+    for dialer in [proxy.dial() for _ in range(20)]:
+        dialer.expect_reset()
+    assert "timed out" in proxy.event("upstream.down", node="r1")["reason"]
+    assert proxy.text().count("ev=upstream") == 1
+    for sock in queue:
+        sock.close()
+
+
+def test_who_comes_and_goes_at_the_session_limit_is_served_and_not_logged(sunder,
+                                                                         upstream):
+    proxy = sunder(upstream().serve(pong), (), "--sessions", "1")
+    for _ in range(20):
+        dialer = proxy.dial()
+        dialer.send(PING)
+        dialer.expect(PONG)
+        dialer.close()
+    assert len(proxy.events("accept.pause")) == 1
 
 
 def test_sigterm_lets_a_session_finish_and_takes_no_new_one(sunder, upstream):
