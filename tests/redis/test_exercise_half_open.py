@@ -4,12 +4,14 @@ When the tests run as root, this one runs as somebody who may nothing: that it n
 privilege is part of what it promises.
 """
 
+import glob
 import json
 import os
 import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 
 import pytest
 from exercises import Outcome, needs_redis
@@ -26,26 +28,24 @@ def nobody(tmp):
     if os.geteuid() != 0:
         return SUNDER, {}
     user = pwd.getpwnam("nobody")
-    binary = shutil.copy(SUNDER, tmp / "sunder")
-    for path in (tmp, *tmp.parents):
-        if path.stat().st_mode & 0o011 != 0o011:
-            path.chmod(path.stat().st_mode | 0o011)
+    binary = shutil.copy(SUNDER, tmp)
     os.chown(tmp, user.pw_uid, user.pw_gid)
-    return str(binary), {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    return binary, {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
 @pytest.fixture(scope="module")
-def half_open(tmp_path_factory):
-    tmp = tmp_path_factory.mktemp("half-open")
-    binary, who = nobody(tmp)
-    done = subprocess.run([binary, "exercise", "half-open", "-o", "json"], cwd="/",
-                          capture_output=True, text=True, check=False, timeout=120,
-                          stdin=subprocess.DEVNULL, **who,
-                          env={**os.environ, "TMPDIR": str(tmp)})
-    if done.returncode == 3 and "network of our own" in done.stderr:
-        pytest.skip("neither packet filters nor user namespaces without root")
-    outcome = Outcome(done)
-    assert not list(tmp.glob("sunder-lab*")), done
+def half_open():
+    # Not below pytest's own directory: each pytest that starts closes that to others.
+    with tempfile.TemporaryDirectory() as tmp:
+        binary, who = nobody(tmp)
+        done = subprocess.run([binary, "exercise", "half-open", "-o", "json"], cwd="/",
+                              capture_output=True, text=True, check=False, timeout=120,
+                              stdin=subprocess.DEVNULL, **who,
+                              env={**os.environ, "TMPDIR": tmp})
+        if done.returncode == 3 and "network of our own" in done.stderr:
+            pytest.skip("neither packet filters nor user namespaces without root")
+        outcome = Outcome(done)
+        assert not glob.glob(f"{tmp}/sunder-lab*"), done
     return outcome
 
 
