@@ -127,6 +127,7 @@ def test_packets_that_were_lost_are_told(one):
 
 # Time.
 
+@pytest.mark.alone
 def test_settling_and_age_show_the_delay_that_was_injected(tmp_path):
     with servers(tmp_path, (), ()) as (master, replica), \
             delay_line(master.port, 0.05) as slow:
