@@ -5,21 +5,26 @@
  */
 #include <errno.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "console.h"
+#include "http.h"
 #include "lab.h"
 #include "log.h"
 #include "process.h"
 #include "stage.h"
+#include "surfaces.h"
 
-#define URLS 512
+#define URLS     512
+#define ANY_PORT "127.0.0.1:0" /* any number of labs run side by side */
 
 struct flags {
     uint64_t replicas, sentinels, clients, quorum, seed, backlog, data;
     nsec down_after, failover_timeout;
     const char *persistence, *min_replicas, *diskless;
-    const char *server, *keep, *journal, *output;
+    const char *server, *keep, *journal, *api, *console, *output;
     struct texts rules;
     bool direct, fast, chain;
 };
@@ -57,6 +62,9 @@ static const struct opt opts[] = {
     {"seed", 0, OPT_COUNT, &flags.seed, "N",
      "for what rules leave to chance; drawn when not given"},
     {"journal", 0, OPT_TEXT, &flags.journal, "FILE", "write every decision to it"},
+    {"api", 0, OPT_TEXT, &flags.api, "ADDR|off",
+     "where sunder status, cut and rule reach it, and curl; port 0 is a free one"},
+    {"console", 0, OPT_TEXT, &flags.console, "ADDR|off", "and redis-cli"},
     {"direct", 0, OPT_FLAG, &flags.direct, NULL, "without any proxy: the control"},
     {"output", 'o', OPT_TEXT, &flags.output, "FORMAT", "text or json"},
     {0},
@@ -68,8 +76,8 @@ static const struct usage usage = {
     .about =
         "Start a Redis master and its replicas on addresses of the loopback, every link "
         "between them through the proxy; print where they are; run until Ctrl-C, or "
-        "until COMMAND ends, which finds URL_M, URL_R and URL_S in its environment. "
-        "Nothing is left behind.",
+        "until COMMAND ends, which finds URL_M, URL_R, URL_S and SUNDER_API in its "
+        "environment. Nothing is left behind.",
     .example = "sunder lab --rule 'on r2 -> r1 replies do latency 50ms'",
     .opts = opts,
 };
@@ -77,6 +85,36 @@ static const struct usage usage = {
 struct urls {
     char master[URLS], replicas[URLS], sentinels[URLS], places[URLS];
 };
+
+/* Where the lab's proxy takes commands; "" = nowhere. */
+struct doors {
+    struct surfaces surfaces;
+    char api[ADDR_TEXT_MAX], console[ADDR_TEXT_MAX];
+};
+
+static void on_shutdown(void *arg)
+{
+    (void)arg;
+    (void)raise(SIGTERM);
+}
+
+static int open_doors(struct stage *s, struct doors *d)
+{
+    const struct surface_flags asked = {.console = flags.console, .api = flags.api};
+    struct addr at;
+    int rc;
+
+    *d = (struct doors){.surfaces = {.on_shutdown = on_shutdown}};
+    if (lab_proxy(s->lab) == NULL)
+        return 0;
+    rc = surfaces_open(&d->surfaces, &asked, &s->loop, lab_proxy(s->lab),
+                       &s->trouble.err);
+    if (d->surfaces.http != NULL && http_address(d->surfaces.http, &at) == 0)
+        addr_print(&at, d->api, sizeof d->api);
+    if (d->surfaces.console != NULL && console_address(d->surfaces.console, &at) == 0)
+        addr_print(&at, d->console, sizeof d->console);
+    return rc;
+}
 
 static void urls_of(const struct topology *t, struct urls *u)
 {
@@ -139,7 +177,19 @@ static void print_watch(const struct lab *l)
                topology_print_watch(t, &lab_server(l)->version, text, sizeof text));
 }
 
-static void print_text(const struct lab *l)
+static void print_doors(const struct doors *d)
+{
+    const char *port = strrchr(d->console, ':');
+    int six = d->console[0] == '['; /* redis-cli wants ::1, not [::1] */
+
+    if (d->api[0])
+        printf("# to break it: sunder cut r2 r1, sunder heal, sunder status ...\n");
+    if (port != NULL)
+        printf("# or redis-cli -h %.*s -p %s\n", (int)(port - d->console) - 2 * six,
+               d->console + six, port + 1);
+}
+
+static void print_text(const struct lab *l, const struct doors *d)
 {
     struct urls u;
     char server[64];
@@ -149,11 +199,14 @@ static void print_text(const struct lab *l)
     printf("export URL_R=%s\n", u.replicas);
     if (u.sentinels[0])
         printf("export URL_S=%s\nexport URL_D=%s\n", u.sentinels, u.places);
+    if (d->api[0])
+        printf("export SUNDER_API=%s\n", d->api);
     printf("#\n");
     print_nodes(l);
     print_clients(lab_topology(l));
     print_links(lab_topology(l));
     print_watch(l);
+    print_doors(d);
     printf("# %s in %s; Ctrl-C ends it\n",
            server_print(lab_server(l), server, sizeof server), lab_directory(l));
     fflush(stdout);
@@ -198,7 +251,7 @@ static json_t *json_watch(const struct lab *l)
                      (json_int_t)(w->failover_timeout / MSEC(1)), "fast", (int)fast);
 }
 
-static void print_json(const struct lab *l)
+static void print_json(const struct lab *l, const struct doors *d)
 {
     struct urls u;
     char server[64];
@@ -211,6 +264,8 @@ static void print_json(const struct lab *l)
                     lab_directory(l), "direct", lab_proxy(l) == NULL, "nodes",
                     json_nodes(l), "links", json_links(lab_topology(l)));
     json_object_set_new(all, "url_d", json_string(u.places));
+    json_object_set_new(all, "api", json_string(d->api));
+    json_object_set_new(all, "console", json_string(d->console));
     if (lab_topology(l)->sentinels > 0)
         json_object_set_new(all, "watch", json_watch(l));
     json_dumpf(all, stdout, JSON_COMPACT);
@@ -220,19 +275,20 @@ static void print_json(const struct lab *l)
 }
 
 /* 128 + the signal; but for a lab that was up, Ctrl-C is how it ends. */
-static int run_on(struct stage *s)
+static int run_on(struct stage *s, const struct doors *d)
 {
     if (strcmp(flags.output, "json") == 0)
-        print_json(s->lab);
+        print_json(s->lab, d);
     else
-        print_text(s->lab);
+        print_text(s->lab, d);
     return stage_idle(s) == -EINTR ? STATUS_MET : STATUS_ENVIRONMENT;
 }
 
-static int run_command(struct stage *s, const char *const *argv)
+static int run_command(struct stage *s, const struct doors *doors,
+                       const char *const *argv)
 {
-    char m[URLS + 8], r[URLS + 8], se[URLS + 8], d[URLS + 8];
-    const char *env[] = {m, r, se, d, NULL};
+    char m[URLS + 8], r[URLS + 8], se[URLS + 8], d[URLS + 8], api[ADDR_TEXT_MAX + 16];
+    const char *env[] = {m, r, se, d, doors->api[0] ? api : NULL, NULL};
     struct urls u;
     int status, rc;
 
@@ -241,6 +297,7 @@ static int run_command(struct stage *s, const char *const *argv)
     snprintf(r, sizeof r, "URL_R=%s", u.replicas);
     snprintf(se, sizeof se, "URL_S=%s", u.sentinels);
     snprintf(d, sizeof d, "URL_D=%s", u.places);
+    snprintf(api, sizeof api, "SUNDER_API=%s", doors->api);
     rc = stage_run(s, argv, env, NULL, NULL, true, &status);
     return rc < 0 ? stage_fail(s, &usage, rc) : process_exit_code(status);
 }
@@ -248,17 +305,21 @@ static int run_command(struct stage *s, const char *const *argv)
 static int run(const struct lab_options *o, const char *const *command)
 {
     struct stage s;
+    struct doors doors = {.api = ""};
     int rc, status;
 
     stage_open(&s);
     s.tolerant = true;
     rc = stage_lab(&s, o);
+    if (rc == 0)
+        rc = open_doors(&s, &doors);
     if (rc < 0)
         status = stage_fail(&s, &usage, rc);
     else if (command[0] != NULL)
-        status = run_command(&s, command);
+        status = run_command(&s, &doors, command);
     else
-        status = run_on(&s);
+        status = run_on(&s, &doors);
+    surfaces_close(&doors.surfaces);
     stage_close(&s);
     return status;
 }
@@ -337,6 +398,7 @@ int cmd_lab(int argc, char **argv)
 
     flags = (struct flags){
         .replicas = 2, .persistence = "none", .diskless = "yes", .output = "text"};
+    flags.api = flags.console = ANY_PORT;
     at = cli_parse(&usage, argc, argv, &status);
     if (at < 0)
         return status;

@@ -1,9 +1,11 @@
 """`sunder lab`: real servers behind the proxy, and nothing left behind."""
 
+import json
 import os
 import shlex
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 
@@ -433,6 +435,46 @@ def test_a_rule_is_in_force_once_all_is_in_sync(tmp_path):
             assert r.do("GET", "k") == "new"
         running.end()
         running.assert_nothing_left()
+
+
+def test_it_is_broken_and_mended_while_it_runs(tmp_path):
+    with Lab(tmp_path) as running:
+        at = {"SUNDER_API": running.map["api"]}
+        cut = sunder("cut", "r2", "r1", env=at)
+        assert cut.returncode == 0, cut.stderr
+        with Redis(running.master) as m:
+            m.do("SET", "k", "new")
+            assert m.do("WAIT", 2, 200) == 1
+            with Redis(running.map["console"]) as console:
+                assert "cut" in console.do("RULE", "LIST")[0]
+            assert sunder("heal", env=at).returncode == 0
+            assert m.do("WAIT", 2, 5000) == 2
+        running.end()
+        running.assert_nothing_left()
+
+
+def test_a_command_can_break_its_lab(tmp_path):
+    out = sunder("lab", "--replicas", "0", "--", SUNDER, "nodes", "-o", "json",
+                 env={"TMPDIR": str(tmp_path)})
+    assert out.returncode == 0, out.stderr
+    assert [node["name"] for node in json.loads(out.stdout)] == ["r1"]
+
+
+def test_shutdown_from_the_console_ends_it(tmp_path):
+    with Lab(tmp_path, "--replicas", "0", "--api", "off") as running:
+        assert running.map["api"] == ""
+        with Redis(running.map["console"]) as console:
+            console.sock.sendall(b"SHUTDOWN\r\n")
+            assert running.process.wait(DEADLINE) == 0
+        running.assert_nothing_left()
+
+
+def test_an_address_that_is_taken_ends_it_before_it_begins(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        at = f"127.0.0.1:{taken.getsockname()[1]}"
+        out = sunder("lab", "--replicas", "0", "--api", at, env={"TMPDIR": str(tmp_path)})
+    assert out.returncode == 3 and at in out.stderr and out.stdout == ""
+    assert not list(tmp_path.glob("sunder-lab*"))
 
 
 def test_the_journal_has_what_the_rules_decided(tmp_path):
