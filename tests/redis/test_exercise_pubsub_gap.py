@@ -23,7 +23,8 @@ def test_half_a_second_at_a_hundred_messages_a_second_costs_about_fifty(gap):
 
 def test_the_publisher_can_know_of_a_reset_and_not_of_a_hole(gap):
     assert gap.rows["reset"]["nobody"] >= gap.rows["reset"]["lost"] - 5
-    assert gap.rows["swallow"]["nobody"] <= 5
+    swallowed = gap.rows["swallow"]  # the way back takes a busy machine longer
+    assert swallowed["lost"] - swallowed["nobody"] >= 40
 
 
 def test_what_hangs_comes_late_and_a_stream_loses_nothing(gap):
