@@ -12,5 +12,6 @@ int cmd_journal(int argc, char **argv); /* what a journal is good for */
 /* A verb for a running proxy: argv[0] is its first word, one that control_knows. */
 int  cmd_control(int argc, char **argv);
 bool control_knows(const char *word);
+int  cmd_play(int argc, char **argv); /* `scenario play` */
 
 #endif

@@ -2,7 +2,7 @@
  *
  * The proxies hold no shared state. Whoever changes something asks each for its rules
  * first, changes all at the same time, and if one of them does not follow sets the others
- * back to the rules they had.
+ * back to the rules they had. A scenario is begun likewise on all or on none.
  */
 #ifndef FAN_H
 #define FAN_H
@@ -19,6 +19,7 @@ struct fan_peer {
     long       status;            /* of the last answer; 0 = there was none */
     json_t    *answer;            /* or NULL; ours */
     struct err trouble;           /* why there was none, or what the proxy refused with */
+    json_t    *before;            /* the rules before the last change, or NULL; ours */
 };
 
 struct fan {
@@ -49,5 +50,21 @@ void fan_ask(struct fan *f, const struct fan_request *q, const bool *only);
  * follow, that nothing is changed, and if that could not be had, where. */
 int fan_change(struct fan *f, const struct fan_request *q, const char *verb, json_t *args,
                struct err *e) MUST_CHECK;
+
+/* Have all play these n bytes of steps, or none: each is asked whether it would, and then
+ * told. 0 and each peer's answer; or a negative errno and *e, as for fan_change. With
+ * `check` nothing is played. */
+int fan_play(struct fan *f, const char *steps, size_t n, bool check,
+             struct err *e) MUST_CHECK;
+
+/* Have those that play stop, or none: who did is told to go on when another does not. */
+int fan_stop(struct fan *f, struct err *e) MUST_CHECK;
+
+/* As if fan_play had not been: stop playing, and set each back to the rules it had. */
+int fan_back(struct fan *f, struct err *e) MUST_CHECK;
+
+/* End the session of that id, when it is sure on which proxy it is. `path` is what
+ * deletes it. */
+int fan_kill(struct fan *f, const char *id, const char *path, struct err *e) MUST_CHECK;
 
 #endif

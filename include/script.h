@@ -24,11 +24,20 @@ struct script;
  * in the log, and the rest goes on. */
 int script_play(struct proxy *p, const char *text, struct err *e) MUST_CHECK;
 
+/* Would it be played? As script_play, and nothing is begun: *out is
+ * {state: sound, steps}, the caller's reference. */
+int script_check(const struct proxy *p, const char *text, json_t **out,
+                 struct err *e) MUST_CHECK;
+
 /* Play no more of it; what it has done stays. -ENOENT when none is being played. */
 int script_stop(struct proxy *p, struct err *e) MUST_CHECK;
 
+/* Go on where it was stopped: what is left comes later by the time it stood still.
+ * -ENOENT when none was stopped. */
+int script_resume(struct proxy *p, struct err *e) MUST_CHECK;
+
 /* {state: none|playing|over|stopped, seconds, done, steps: [{at, verb, error}]}; the
- * caller's reference. */
+ * caller's reference. `seconds` stand still when it is over or stopped. */
 json_t *script_describe(const struct proxy *p);
 
 void script_free(struct script **s);

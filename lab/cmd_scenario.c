@@ -27,7 +27,7 @@ static const struct opt opts[] = {
 
 static const struct usage usage = {
     .command = "scenario",
-    .line = "run FILE | check FILE | play FILE | stop | show",
+    .line = "run FILE | check FILE | play FILE | stop | resume | show",
     .about =
         "Run a lab through a list of rules, partitions and process actions, by the "
         "clock and by events, and say whether it came out as expected. `check` only "
@@ -71,7 +71,7 @@ static int run(const struct scenario *s, const char *file)
 static bool is_for_proxy(const char *word)
 {
     return strcmp(word, "play") == 0 || strcmp(word, "stop") == 0 ||
-           strcmp(word, "show") == 0;
+           strcmp(word, "show") == 0 || strcmp(word, "resume") == 0;
 }
 
 int cmd_scenario(int argc, char **argv)
@@ -89,7 +89,7 @@ int cmd_scenario(int argc, char **argv)
         return status;
     if (argc - at != 2 ||
         (strcmp(argv[at], "run") != 0 && strcmp(argv[at], "check") != 0))
-        return cli_usage(&usage, "run, check or play FILE; stop, or show");
+        return cli_usage(&usage, "run, check or play FILE; stop, resume or show");
     if (strcmp(flags.output, "text") != 0 && strcmp(flags.output, "json") != 0)
         return cli_usage(&usage, "--output is text or json, not '%.20s'", flags.output);
     only_check = strcmp(argv[at], "check") == 0;

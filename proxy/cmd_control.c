@@ -147,18 +147,20 @@ static void put_path(const struct control_verb *v, json_t *args, struct answer *
     answer_text(to, "%c", '\0');
 }
 
-/* Verbs whose change can be taken back where another proxy did not follow. */
-static bool is_undone(const struct control_verb *v)
+/* On all, or on none: rules are given back; fan.h has it for what is no rule. */
+static int change_all(struct fan *f, const struct control_verb *v,
+                      const struct fan_request *q, json_t *args, struct err *e)
 {
-    static const char *const paths[] = {"/rules",   "/plan",   "/cut",
-                                        "/isolate", "/split",  "/ring",
-                                        "/heal",    "/bridge", NULL};
-    const char *path = strchr(v->route, ' ') + 1;
+    char word[32];
+    size_t n = strcspn(v->words, " ");
 
-    for (const char *const *p = paths; *p; p++)
-        if (strncmp(path, *p, strlen(*p)) == 0)
-            return true;
-    return false;
+    if (strcmp(v->words, "SCENARIO STOP") == 0)
+        return fan_stop(f, e);
+    if (strcmp(v->words, "SESSION KILL") == 0)
+        return fan_kill(f, strrchr(q->path, '/') + 1, q->path, e);
+    for (size_t i = 0; i <= n && i < sizeof word; i++)
+        word[i] = (char)(i < n ? tolower((unsigned char)v->words[i]) : '\0');
+    return fan_change(f, q, word, args, e);
 }
 
 /* ---- the answer ---- */
@@ -219,20 +221,13 @@ static int say(const struct fan *f, const struct control_verb *v)
 static int ask_all(struct fan *f, const struct control_verb *v,
                    const struct fan_request *q, json_t *args)
 {
-    char word[32];
     struct err e = {0};
-    size_t n = strcspn(v->words, " ");
 
     if (f->n == 1 || strcmp(q->method, "GET") == 0) {
         fan_ask(f, q, NULL);
         return say(f, v);
     }
-    if (!is_undone(v))
-        return cli_usage(&usage, "this is for one proxy at a time: --api names %zu",
-                         f->n);
-    for (size_t i = 0; i <= n && i < sizeof word; i++)
-        word[i] = (char)(i < n ? tolower((unsigned char)v->words[i]) : '\0');
-    if (fan_change(f, q, word, args, &e) < 0)
+    if (change_all(f, v, q, args, &e) < 0)
         return cli_fail(&usage, e.code == -EINVAL ? STATUS_USAGE : STATUS_ENVIRONMENT,
                         &e);
     return say(f, v);
@@ -325,21 +320,6 @@ static int look_again(const struct control_verb *v, json_t *args)
                : cli_fail(&usage, err == -EINVAL ? STATUS_USAGE : STATUS_ENVIRONMENT, &e);
 }
 
-/* What is played is read here: a file, or standard input for "-". */
-static int read_steps(json_t *args, struct err *e)
-{
-    char *text;
-    size_t n;
-    int err = doc_slurp(json_string_value(json_object_get(args, "steps")), &text, &n, e);
-
-    if (err)
-        return err;
-    if (json_object_set_new(args, "steps", json_stringn(text, n)) < 0)
-        err = err_set(e, -EINVAL, "the file is no UTF-8");
-    free(text);
-    return err;
-}
-
 static int ask(size_t n, const char *const *word)
 {
     struct err e = {0};
@@ -352,10 +332,6 @@ static int ask(size_t n, const char *const *word)
         return cli_usage(&usage, "%s is only for the console", v->words);
     if (v == NULL || control_args(v, n - took, word + took, &args, &e) < 0)
         return cli_fail(&usage, STATUS_USAGE, &e);
-    if (strcmp(v->words, "SCENARIO PLAY") == 0 && read_steps(args, &e) < 0) {
-        json_decref(args);
-        return cli_fail(&usage, STATUS_ENVIRONMENT, &e);
-    }
     status = flags.watch ? look_again(v, args) : send_verb(v, args);
     json_decref(args);
     return status;
@@ -374,6 +350,11 @@ int cmd_control(int argc, char **argv)
     int status, ours;
     size_t n;
 
+    if (argc > 1 && strcasecmp(argv[0], "scenario") == 0 &&
+        strcasecmp(argv[1], "play") == 0) {
+        free(word);
+        return cmd_play(argc - 1, argv + 1);
+    }
     if (word == NULL)
         return STATUS_ENVIRONMENT;
     usage.command = argv[0];

@@ -263,8 +263,11 @@ static int run_scenario(struct proxy *p, const json_t *args, json_t **out, struc
 static int run_scenario_play(struct proxy *p, const json_t *args, json_t **out,
                              struct err *e)
 {
-    int err = script_play(p, text_of(args, "steps"), e);
+    int err;
 
+    if (json_is_true(json_object_get(args, "check")))
+        return script_check(p, text_of(args, "steps"), out, e);
+    err = script_play(p, text_of(args, "steps"), e);
     if (err == 0)
         *out = script_describe(p);
     return err;
@@ -275,6 +278,13 @@ static int run_scenario_stop(struct proxy *p, const json_t *args, json_t **out,
 {
     (void)args, (void)out;
     return script_stop(p, e);
+}
+
+static int run_scenario_resume(struct proxy *p, const json_t *args, json_t **out,
+                               struct err *e)
+{
+    (void)args, (void)out;
+    return script_resume(p, e);
 }
 
 #define HOW "how= for= name= one-way?"
@@ -309,9 +319,11 @@ const struct control_verb control_verbs[] = {
     {"BRIDGE", "who " HOW, "POST /bridge", "two halves with one node between",
      run_bridge},
     {"HEAL", "[name]", "POST /heal", "end a partition, or all", run_heal},
-    {"SCENARIO PLAY", "steps...", "POST /scenario", "verbs at times, one on each line",
-     run_scenario_play},
+    {"SCENARIO PLAY", "steps... check?", "POST /scenario",
+     "verbs at times, one on each line", run_scenario_play},
     {"SCENARIO STOP", "", "DELETE /scenario", "play no more of it", run_scenario_stop},
+    {"SCENARIO RESUME", "", "POST /scenario/resume", "go on where it was stopped",
+     run_scenario_resume},
     {"SCENARIO SHOW", "", "GET /scenario", "what is being played, and how far",
      run_scenario},
     {0},

@@ -119,7 +119,7 @@ int fan_open(struct fan *f, const char *where, const char *token_file, nsec time
 void fan_close(struct fan *f)
 {
     for (size_t i = 0; i < f->n; i++)
-        json_decref(f->peer[i].answer);
+        json_decref(f->peer[i].answer), json_decref(f->peer[i].before);
     free(f->peer);
     f->peer = NULL;
     f->n = 0;
@@ -171,6 +171,13 @@ static void forget(struct fan_peer *p)
     p->trouble = (struct err){0};
 }
 
+static size_t number_of(const json_t *answer, const char *key)
+{
+    json_int_t n = json_integer_value(json_object_get(answer, key));
+
+    return n > 0 ? (size_t)n : 0;
+}
+
 /* What a proxy said, or why it did not. */
 static void note(struct call *c, CURLcode code)
 {
@@ -193,6 +200,7 @@ static void note(struct call *c, CURLcode code)
             error ? error : "the answer makes no sense");
     if (hint)
         err_hint(&p->trouble, "%s", hint);
+    err_place(&p->trouble, number_of(p->answer, "line"), number_of(p->answer, "column"));
 }
 
 static void take_results(CURLM *multi)

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const greatest[] = {"held_max", "seconds_left", "age", "rules", NULL};
+static const char *const greatest[] = {"held_max", "seconds_left", "age",
+                                       "rules",    "seconds",      NULL};
+static const char *const least[] = {"done", NULL};
 static const char *const alike[] = {"seed", "port", "status", NULL};
 
 static bool among(const char *const *names, const char *key)
@@ -52,6 +54,8 @@ static json_t *merge_numbers(const char *key, const json_t *a, const json_t *b)
         return json_pack("[O, O]", a, b);
     if (among(greatest, key) || among(alike, key))
         return json_incref((json_t *)(uintptr_t)(x < y ? b : a));
+    if (among(least, key))
+        return json_incref((json_t *)(uintptr_t)(x < y ? a : b));
     if (json_is_integer(a) && json_is_integer(b))
         return json_integer(json_integer_value(a) + json_integer_value(b));
     return json_real(x + y);
@@ -84,10 +88,24 @@ static json_t *merge_objects(json_t *a, json_t *b)
     return all;
 }
 
-static size_t place_of(const json_t *list, const json_t *v)
+/* A step of a scenario is the same as the other's if it stands in the same place. */
+static bool is_step(const json_t *list, size_t i, const json_t *v)
+{
+    const json_t *have = json_array_get(list, i);
+
+    return text_of(v, "verb") && text_of(v, "at") && text_of(have, "verb") &&
+           text_of(have, "at") &&
+           strcmp(text_of(v, "verb"), text_of(have, "verb")) == 0 &&
+           strcmp(text_of(v, "at"), text_of(have, "at")) == 0;
+}
+
+static size_t place_of(const json_t *list, size_t place, const json_t *v)
 {
     size_t i;
     json_t *have;
+
+    if (is_step(list, place, v))
+        return place;
 
     json_array_foreach(list, i, have)
     {
@@ -106,7 +124,7 @@ static json_t *merge_lists(const json_t *a, const json_t *b)
     json_array_extend(all, (json_t *)(uintptr_t)a);
     json_array_foreach(b, i, v)
     {
-        size_t at = place_of(all, v);
+        size_t at = place_of(all, i, v);
 
         if (at == json_array_size(all))
             json_array_append(all, v);
@@ -134,10 +152,11 @@ static json_t *merge(const char *key, json_t *a, json_t *b)
     return json_incref(json_is_null(a) ? b : a);
 }
 
-/* Say of each rule on how many proxies it is, and of each session on which. */
+/* Say of each rule on how many proxies it is, of each session on which, and of what went
+ * wrong with a step, where. */
 static void mark(json_t *v, const char *at)
 {
-    const char *key;
+    const char *key, *error = text_of(v, "error");
     json_t *member;
     size_t i;
 
@@ -145,6 +164,8 @@ static void mark(json_t *v, const char *at)
         json_object_set_new(v, "proxies", json_integer(1));
     if (json_is_object(v) && json_object_get(v, "id"))
         json_object_set_new(v, "proxy", json_string(at));
+    if (json_is_object(v) && text_of(v, "verb") && error)
+        json_object_set_new(v, "error", json_sprintf("%s: %s", at, error));
     json_object_foreach(v, key, member)
     {
         mark(member, at);

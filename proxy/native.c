@@ -45,6 +45,8 @@ json_t *native_error(unsigned status, const struct err *e)
         o = json_pack("{s:s, s:i}", "error", "no UTF-8", "status", (int)status);
     if (o && e->hint[0])
         json_object_set_new(o, "hint", json_string(e->hint));
+    if (o && e->line)
+        json_object_set_new(o, "line", json_integer((json_int_t)e->line));
     if (o && e->column)
         json_object_set_new(o, "column", json_integer((json_int_t)e->column));
     return o;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control.h"
+#include "filter.h"
 #include "log.h"
 #include "shell.h"
 #include "value.h"
@@ -25,7 +26,7 @@ struct step {
 struct script {
     struct proxy *proxy;
     struct wake_node wake;
-    nsec begun;
+    nsec begun, ended; /* 0 = it is not over */
     bool stopped;
     size_t n, done;
     struct step *step;
@@ -67,16 +68,20 @@ static bool may_play(const struct control_verb *v)
            !strstr(v->route, "/scenario");
 }
 
-/* What can be told of a rule before its time. */
-static int check_rule(const json_t *args, struct err *e)
+/* What can be told of a step before its time: of its rule, and of what it needs here. */
+static int check_step(const json_t *args, struct err *e)
 {
     const char *sentence = json_string_value(json_object_get(args, "rule"));
+    const char *how = json_string_value(json_object_get(args, "how"));
+    bool packets = how && strcmp(how, "blackhole") == 0;
     struct rule *r;
     int err = sentence ? rule_parse(sentence, &r, e) : 0;
 
-    if (sentence && err == 0)
+    if (sentence && err == 0) {
+        packets = r->fault->wire != NULL;
         rule_unref(&r);
-    return err;
+    }
+    return err == 0 && packets ? filter_check(e) : err;
 }
 
 /* What follows so many words, as it was written: spaces in quotes count. */
@@ -105,7 +110,7 @@ static int read_verb(struct step *s, size_t n, const char *const *word, struct e
         err = control_args(s->verb, 1, &rest, &s->args, e);
     else
         err = control_args(s->verb, n - took, word + took, &s->args, e);
-    return err ? err : check_rule(s->args, e);
+    return err ? err : check_step(s->args, e);
 }
 
 static int read_line(struct step *s, const char *line, nsec least, struct err *e)
@@ -190,6 +195,28 @@ static int read_script(struct script *s, const char *text, struct err *e)
     return err;
 }
 
+/* ---- telling ---- */
+
+static json_t *describe_step(const struct step *s)
+{
+    char at[32];
+    json_t *o = json_pack("{s:s, s:s}", "at", value_print_time(s->at, at, sizeof at),
+                          "verb", s->text);
+
+    if (s->error)
+        (void)json_object_set_new(o, "error", json_string(s->error));
+    return o;
+}
+
+static json_t *describe_steps(const struct script *s)
+{
+    json_t *steps = json_array();
+
+    for (size_t i = 0; i < s->n; i++)
+        (void)json_array_append_new(steps, describe_step(&s->step[i]));
+    return steps;
+}
+
 /* ---- playing ---- */
 
 static void take_step(struct script *s, struct step *step)
@@ -213,10 +240,12 @@ static void on_wake(struct wake_node *n, nsec now)
         take_step(s, &s->step[s->done]);
         s->done++;
     }
-    if (s->done < s->n)
+    if (s->done < s->n) {
         wake_set(&s->proxy->wake, n, s->begun + s->step[s->done].at);
-    else
-        log_info("scenario", "state=over steps=%zu", s->n);
+        return;
+    }
+    s->ended = uv_hrtime();
+    log_info("scenario", "state=over steps=%zu", s->n);
 }
 
 static bool is_playing(const struct script *s)
@@ -224,23 +253,40 @@ static bool is_playing(const struct script *s)
     return s && !s->stopped && s->done < s->n;
 }
 
-int script_play(struct proxy *p, const char *text, struct err *e)
+/* One that could be played now, or NULL and *e. */
+static struct script *new_script(const struct proxy *p, const char *text, struct err *e)
 {
     struct script *s;
-    int err;
 
     if (is_playing(p->script)) {
         err_set(e, -EBUSY, "a scenario is being played");
         err_hint(e, "SCENARIO STOP ends it");
-        return -EBUSY;
+        return NULL;
     }
     if ((s = calloc(1, sizeof *s)) == NULL)
-        return err_set(e, -ENOMEM, "out of memory");
-    err = read_script(s, text, e);
-    if (err) {
+        err_set(e, -ENOMEM, "out of memory");
+    else if (read_script(s, text, e) < 0)
         script_free(&s);
-        return err;
-    }
+    return s;
+}
+
+int script_check(const struct proxy *p, const char *text, json_t **out, struct err *e)
+{
+    struct script *s = new_script(p, text, e);
+
+    if (s == NULL)
+        return e->code;
+    *out = json_pack("{s:s, s:o}", "state", "sound", "steps", describe_steps(s));
+    script_free(&s);
+    return 0;
+}
+
+int script_play(struct proxy *p, const char *text, struct err *e)
+{
+    struct script *s = new_script(p, text, e);
+
+    if (s == NULL)
+        return e->code;
     s->proxy = p;
     s->wake.call = on_wake;
     s->begun = uv_hrtime();
@@ -256,38 +302,39 @@ int script_stop(struct proxy *p, struct err *e)
     if (!is_playing(p->script))
         return err_set(e, -ENOENT, "no scenario is being played");
     p->script->stopped = true;
+    p->script->ended = uv_hrtime();
     wake_set(&p->wake, &p->script->wake, NSEC_NEVER);
     log_info("scenario", "state=stopped done=%zu steps=%zu", p->script->done,
              p->script->n);
     return 0;
 }
 
-/* ---- telling ---- */
-
-static json_t *describe_step(const struct step *s)
+int script_resume(struct proxy *p, struct err *e)
 {
-    char at[32];
-    json_t *o = json_pack("{s:s, s:s}", "at", value_print_time(s->at, at, sizeof at),
-                          "verb", s->text);
+    struct script *s = p->script;
 
-    if (s->error)
-        (void)json_object_set_new(o, "error", json_string(s->error));
-    return o;
+    if (s == NULL || !s->stopped || s->done == s->n)
+        return err_set(e, -ENOENT, "no scenario has been stopped");
+    s->begun += uv_hrtime() - s->ended;
+    s->stopped = false;
+    s->ended = 0;
+    wake_set(&p->wake, &s->wake, s->begun + s->step[s->done].at);
+    log_info("scenario", "state=resumed done=%zu steps=%zu", s->done, s->n);
+    return 0;
 }
 
 json_t *script_describe(const struct proxy *p)
 {
     const struct script *s = p->script;
-    json_t *steps = json_array();
+    nsec end;
 
     if (s == NULL)
-        return json_pack("{s:s, s:o}", "state", "none", "steps", steps);
-    for (size_t i = 0; i < s->n; i++)
-        (void)json_array_append_new(steps, describe_step(&s->step[i]));
+        return json_pack("{s:s, s:[]}", "state", "none", "steps");
+    end = s->ended ? s->ended : uv_hrtime();
     return json_pack("{s:s, s:f, s:I, s:o}", "state",
                      s->stopped      ? "stopped"
                      : is_playing(s) ? "playing"
                                      : "over",
-                     "seconds", (double)(uv_hrtime() - s->begun) / 1e9, "done",
-                     (json_int_t)s->done, "steps", steps);
+                     "seconds", (double)(end - s->begun) / 1e9, "done",
+                     (json_int_t)s->done, "steps", describe_steps(s));
 }

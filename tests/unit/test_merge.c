@@ -53,6 +53,21 @@ static void counts_are_added_up_even_when_they_are_alike(void **state)
     expect("{\"t\":0.5}", "{\"t\":1}", "{\"t\":2}", "{\"t\":3.5}");
 }
 
+static void of_a_scenario_it_is_told_how_far_all_are_and_what_went_wrong_where(
+    void **state)
+{
+    (void)state;
+    expect("{\"state\":\"over\",\"seconds\":2.5,\"done\":2,\"steps\":["
+           "{\"at\":\"0ns\",\"verb\":\"HEAL\"},{\"at\":\"1s\",\"verb\":\"HEAL\"}]}",
+           "{\"state\":\"over\",\"seconds\":2,\"done\":1,\"steps\":["
+           "{\"at\":\"0ns\",\"verb\":\"HEAL\",\"error\":\"no\"},"
+           "{\"at\":\"1s\",\"verb\":\"HEAL\"}]}",
+           NULL,
+           "{\"state\":\"over\",\"seconds\":2.5,\"done\":1,\"steps\":["
+           "{\"at\":\"0ns\",\"verb\":\"HEAL\",\"error\":\"b: no\"},"
+           "{\"at\":\"1s\",\"verb\":\"HEAL\"}]}");
+}
+
 static void of_what_cannot_be_added_the_greatest_is_told(void **state)
 {
     (void)state;
@@ -122,6 +137,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_all_say_alike_is_said_once),
         cmocka_unit_test(counts_are_added_up_even_when_they_are_alike),
+        cmocka_unit_test(
+            of_a_scenario_it_is_told_how_far_all_are_and_what_went_wrong_where),
         cmocka_unit_test(of_what_cannot_be_added_the_greatest_is_told),
         cmocka_unit_test(seeds_that_differ_are_all_told),
         cmocka_unit_test(things_are_put_together_by_name_and_links_by_their_ends),

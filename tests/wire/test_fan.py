@@ -93,15 +93,16 @@ def load():
 
 
 class Impostor:
-    """Says of itself that it is a proxy with these rules, and then does not follow."""
+    """Says of itself that it is a proxy with these rules, and then does not follow.
+    `looks` is what else it says of itself, by path."""
 
-    def __init__(self, rules, change):
+    def __init__(self, rules, change, looks):
         outer = self
         self.asked = []
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                self.answer(200, rules)
+                self.answer(200, looks.get(self.path, rules))
 
             def do_POST(self):
                 outer.asked.append((self.command, self.path))
@@ -131,8 +132,9 @@ class Impostor:
 def impostor():
     running = []
 
-    def start(rules, change):
-        running.append(Impostor(rules, change))
+    def start(rules, change, **looks):
+        running.append(Impostor(rules, change,
+                                {f"/{path}": says for path, says in looks.items()}))
         return running[-1]
     yield start
     for one in running:
@@ -265,10 +267,26 @@ def test_a_sentence_that_is_wrong_is_refused_once_and_changes_nothing(crowd):
     assert many.plans() == [[], []]
 
 
-def test_what_is_about_one_proxy_is_refused_for_several(crowd):
+def test_a_session_is_ended_where_it_is_sure_to_be(crowd):
     many = crowd(2)
+    stays, one, two = (p.dial() for p in (many.proxies[0], *many.proxies))
+    for d in (stays, one, two):
+        d.send(PING)
+        assert d.recv(len(PONG)) == PONG
     done = many.run("session", "kill", "1", code=USAGE)
-    assert "one proxy at a time" in done.stderr
+    assert "2 proxies may have a session 1" in done.stderr and many.at[1] in done.stderr
+    many.run("session", "kill", "2")
+    one.expect_reset()
+    done = many.run("session", "kill", "99", code=USAGE)
+    assert "there is no session 99" in done.stderr
+    for d in (stays, two):
+        d.send(PING)
+        assert d.recv(len(PONG)) == PONG
+        d.close()
+    many.proxies[1].terminate()
+    many.proxies[1].wait()
+    done = many.run("session", "kill", "1", code=ENVIRONMENT)
+    assert "nothing is changed" in done.stderr
 
 
 @pytest.mark.parametrize("where, word", [("", "address"), ("127.0.0.1:1,", "address"),

@@ -106,3 +106,22 @@ def test_the_command_line_plays_a_file(api, tmp_path):
     assert json.loads(run("show").stdout)["state"] == "stopped"
     assert run("play", "-", text="0s RULE CLEAR").returncode == 0
     assert run("play", "/nowhere").returncode == 3
+
+
+def test_one_that_was_stopped_goes_on_where_it_was(api):
+    assert api.ask("POST", "/scenario", STEPS.replace("300ms", "400ms"))[0] == 200
+    wait_until(lambda: len(plan(api)) == 2, "the cut")
+    assert api.ask("DELETE", "/scenario")[0] == 204
+    stood = state(api)
+    assert (stood["done"], state(api)["seconds"]) == (2, stood["seconds"])
+    assert api.ask("POST", "/scenario/resume") == (204, None)
+    over = wait_until(lambda: state(api)["state"] == "over" and state(api), "its end")
+    assert over["seconds"] >= 0.4 and plan(api) == []
+    assert api.ask("POST", "/scenario/resume")[0] == 404
+
+
+def test_asking_whether_it_would_be_played_begins_nothing(api):
+    asked = json.dumps({"steps": "0s RULE ADD on * -> r1 do hang", "check": True})
+    status, told = api.ask("POST", "/scenario", asked)
+    assert (status, told["state"], len(told["steps"])) == (200, "sound", 1)
+    assert state(api)["state"] == "none" and plan(api) == []
