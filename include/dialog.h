@@ -137,9 +137,11 @@ void dialog_is_from(struct dialog *d, const struct party *from, uint64_t ordinal
  * upstream is dialed (d->wait) and whether to go on at all (d->doom). */
 int dialog_open(struct dialog *d, nsec now) MUST_CHECK;
 
-/* Of the stream of a replication link: bytes that wait here, and how many more have been
- * put out than came in: not 0 when offsets have been spoiled. */
+/* Of the stream of a replication link: bytes that wait here; those of them that no rule
+ * holds, so that they wait for the replica to read; and how many more have been put out
+ * than came in: not 0 when offsets have been spoiled. */
 uint64_t dialog_stream_held(const struct dialog *d);
+uint64_t dialog_stream_unread(const struct dialog *d, nsec now);
 int64_t  dialog_stream_skew(const struct dialog *d);
 
 #endif

@@ -83,6 +83,9 @@ void          queue_sent(struct queue *q, nsec now, size_t bytes);
 
 nsec queue_due(const struct queue *q); /* when queue_next may change its answer */
 
+/* Bytes at its head that are due: they wait for the peer to read, and for no rule. */
+uint64_t queue_ripe(const struct queue *q, nsec now);
+
 /* Is it a rule's delay, and not a slow peer, that keeps the first bytes here? */
 bool queue_delayed(const struct queue *q);
 
@@ -92,8 +95,8 @@ static inline bool queue_empty(const struct queue *q)
 }
 
 /* Let go what waits for a gate up to `tide`, as far as the holder `bit` goes; and, when
- * more than `most` bytes of memory are held, the oldest of what waits for any. Answers
- * whether it came to that. */
+ * more than `most` bytes of memory are held, and not because the peer does not read, the
+ * oldest of what waits for any. Answers whether it came to that. */
 bool queue_open(struct queue *q, nsec now, uint64_t tide, uint64_t bit, uint64_t most);
 
 /* Let go at once what waits because of rules that are gone: gone(arg, serial) says, and

@@ -10,7 +10,7 @@
 
 struct facts {
     uint64_t offset, forwarded, acked; /* 0 unless anchored */
-    uint64_t held, commands, flight;
+    uint64_t held, commands, unread, flight;
     nsec unacked; /* age of the oldest byte in flight */
 };
 
@@ -19,6 +19,7 @@ static struct facts facts_of(const struct session *s, nsec now)
     const struct repl *r = s->dialog.repl;
     struct facts f = {
         .held = dialog_stream_held(&s->dialog),
+        .unread = dialog_stream_unread(&s->dialog, now),
         .flight = repl_flight(r),
     };
 
@@ -61,6 +62,7 @@ static void put_progress(const struct session *s, json_t *o)
     json_object_set_new(o, "on_disk", known(r->flushed > 0, r->flushed));
     json_object_set_new(o, "held_bytes", integer(f.held));
     json_object_set_new(o, "held_commands", integer(f.commands));
+    json_object_set_new(o, "unread_bytes", integer(f.unread));
     json_object_set_new(o, "flight_bytes", integer(f.flight));
     json_object_set_new(o, "unacknowledged_seconds", json_real((double)f.unacked / 1e9));
     json_object_set_new(o, "offset_clean", json_boolean(skew == 0));
@@ -134,6 +136,8 @@ static const struct {
     {"held_bytes", "Bytes of the stream that wait here.", offsetof(struct facts, held)},
     {"held_commands", "Commands of the stream that wait here.",
      offsetof(struct facts, commands)},
+    {"unread_bytes", "Of the bytes that wait here, those that no rule holds.",
+     offsetof(struct facts, unread)},
     {"flight_bytes", "Bytes passed on and not acknowledged.",
      offsetof(struct facts, flight)},
     {"unacknowledged_nanoseconds", "Age of the oldest of them.",

@@ -160,6 +160,7 @@ void dialog_sent(struct dialog *d, enum lane_id lane, nsec now, size_t bytes)
     if (lane == LANE_REPLIES)
         repl_left(d, now);
     queue_sent(&d->lane[lane].queue, now, bytes);
+    raise_tide(d, lane, now); /* now it may be a gate that keeps the lane full */
 }
 
 nsec dialog_due(const struct dialog *d, enum lane_id lane)

@@ -140,6 +140,16 @@ uint64_t dialog_stream_held(const struct dialog *d)
     return is_granted(d, LANE_REPLIES) && d->repl->phase == PHASE_STREAM ? out - from : 0;
 }
 
+uint64_t dialog_stream_unread(const struct dialog *d, nsec now)
+{
+    const struct lane *l = &d->lane[LANE_REPLIES];
+    uint64_t held = dialog_stream_held(d), ripe = queue_ripe(&l->queue, now);
+    uint64_t before = l->sent < d->stream_out ? d->stream_out - l->sent : 0;
+
+    ripe -= before < ripe ? before : ripe;
+    return ripe < held ? ripe : held;
+}
+
 int64_t dialog_stream_skew(const struct dialog *d)
 {
     const struct lane *l = &d->lane[LANE_REPLIES];

@@ -254,6 +254,15 @@ nsec queue_due(const struct queue *q)
     return q->first ? q->first->how.due : NSEC_NEVER;
 }
 
+uint64_t queue_ripe(const struct queue *q, nsec now)
+{
+    uint64_t n = 0;
+
+    for (const struct seg *s = q->first; s && s->how.due <= now; s = s->next)
+        n += s->len;
+    return n;
+}
+
 bool queue_delayed(const struct queue *q)
 {
     return q->first && q->first->how.by && q->first->how.due != NSEC_NEVER;
@@ -261,8 +270,9 @@ bool queue_delayed(const struct queue *q)
 
 bool queue_open(struct queue *q, nsec now, uint64_t tide, uint64_t bit, uint64_t most)
 {
-    uint64_t over = q->held > most ? q->held - most : 0;
     struct seg *s = q->shut;
+    bool stuck = s && s == q->first && s->how.due == NSEC_NEVER;
+    uint64_t over = stuck && q->held > most ? q->held - most : 0;
     bool eased = false;
 
     for (; s && (s->how.gate <= tide || over > 0); s = s->next) {

@@ -344,6 +344,34 @@ static void a_lag_that_the_lane_cannot_hold_lets_the_oldest_go(void **state)
     rig_close(&r);
 }
 
+/* Memory that is full of what the replica does not read is no reason to let more go. */
+static void a_replica_that_does_not_read_does_not_shorten_the_lag(void **state)
+{
+    static char many[1000 * sizeof SET_A];
+    struct dialog *d;
+    struct rig r;
+
+    (void)state;
+    stream(&r);
+    d = &r.dialog;
+    r.core.lane_limit = 65536;
+    rule(&r, "on app -> r1 do lag bytes=54");
+    strcpy(many, SET_A);
+    for (int i = 1; i < 1000; i++)
+        strcat(many, SET_A);
+    while (dialog_room(d, LANE_REPLIES) > 0) {
+        assert_int_equal(0,
+                         dialog_feed(d, LANE_REPLIES, r.now, (void *)many, strlen(many)));
+        assert_int_equal(0, dialog_settle(d, LANE_REPLIES));
+    }
+    assert_int_equal(54, dialog_stream_held(d) - dialog_stream_unread(d, r.now));
+    assert_false(d->lane[LANE_REPLIES].eased);
+    rig_settle(&r); /* now it reads */
+    assert_int_equal(54, dialog_stream_held(d));
+    assert_int_equal(0, dialog_stream_unread(d, r.now));
+    rig_close(&r);
+}
+
 static void one_of_two_lags_is_in_force_until_its_rule_goes(void **state)
 {
     struct plan *one;
@@ -552,6 +580,7 @@ int main(void)
         cmocka_unit_test(a_lag_in_commands_counts_writes_and_takes_the_rest_along),
         cmocka_unit_test(a_lag_leaves_handshake_rdb_and_acks_alone),
         cmocka_unit_test(a_lag_that_the_lane_cannot_hold_lets_the_oldest_go),
+        cmocka_unit_test(a_replica_that_does_not_read_does_not_shorten_the_lag),
         cmocka_unit_test(one_of_two_lags_is_in_force_until_its_rule_goes),
         cmocka_unit_test(hold_at_stops_at_the_byte_and_at_the_write),
         cmocka_unit_test(hold_at_keeps_an_rdb_from_behind_its_mark),
