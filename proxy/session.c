@@ -19,6 +19,7 @@
 #include "session_parts.h"
 
 #define FLOW_IOV   64
+#define TURN_SENDS 64        /* writes of a lane before others get their turn */
 #define RST_LOOK   USEC(200) /* how often to see whether what precedes an RST is out */
 #define RST_LINGER SEC(2) /* and how long a peer that does not take them may delay it */
 
@@ -401,12 +402,15 @@ static nsec turn_lane(struct session *s, enum lane_id lane, nsec t)
 {
     struct flow *f = &s->flow[lane];
     struct iovec iov[FLOW_IOV];
+    unsigned sends = 0;
     size_t n = FLOW_IOV;
 
     for (; !s->closing && !f->writing && !f->shut; n = FLOW_IOV) {
         switch (dialog_next(&s->dialog, lane, t, iov, &n)) {
         case QUEUE_WAIT: return dialog_due(&s->dialog, lane);
         case QUEUE_SEND:
+            if (sends++ == TURN_SENDS)
+                return t; /* a lane in slices of one byte would go on for minutes */
             if (!send_now(s, lane, t, iov, n))
                 return NSEC_NEVER;
             break;

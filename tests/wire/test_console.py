@@ -3,6 +3,7 @@
 import json
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -237,6 +238,25 @@ def test_the_console_answers_while_a_flood_has_nowhere_to_go(consoles, upstream)
         slowest = max(slowest, time.monotonic() - start)
     assert slowest < 0.5
     dialer.sock.close()
+
+
+def test_the_console_answers_while_a_flood_passes_byte_by_byte(consoles, upstream):
+    server = upstream().serve(lambda peer: peer.rest())
+    proxy, console = consoles(server, "on * -> * requests do slice 1")
+    dialer = proxy.dial()
+
+    def flood():
+        with pytest.raises(OSError):
+            while True:
+                dialer.send(PING * 100_000)
+    threading.Thread(target=flood, daemon=True).start()
+    slowest, end = 0, time.monotonic() + 2
+    while time.monotonic() < end:
+        start = time.monotonic()
+        assert console.ask("PING") == "PONG"
+        slowest = max(slowest, time.monotonic() - start)
+    dialer.sock.shutdown(socket.SHUT_RDWR)
+    assert slowest < 1
 
 
 def test_a_console_address_that_is_taken_is_an_error_at_start(upstream):
