@@ -224,6 +224,19 @@ static void peer_reset(struct session *s, enum lane_id lane, nsec t)
         session_fail(s, "queueing", UV_ENOMEM);
 }
 
+/* libuv reads on as long as the buffer gets full, 32 times: many small commands, each of
+ * them judged, would keep all others waiting. The rest is read when they had a turn. */
+static void give_way(struct session *s, enum lane_id lane)
+{
+    struct flow *f = &s->flow[lane];
+
+    if (s->closing || !s->connected || !f->reading)
+        return;
+    (void)uv_read_stop(&s->side[lane].stream);
+    f->reading = false;
+    wake_set(&s->proxy->wake, &s->wake, uv_hrtime());
+}
+
 static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
 {
     struct session *s = h->data;
@@ -232,6 +245,8 @@ static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
 
     if (n > 0)
         feed(s, lane, (const uint8_t *)buf->base, (size_t)n);
+    if (n > 0 && (size_t)n == buf->len)
+        give_way(s, lane);
     if (n >= 0)
         return;
     t = uv_hrtime();
