@@ -141,8 +141,10 @@ int stage_lab(struct stage *s, const struct lab_options *o)
     s->trouble = (struct lab_trouble){.log = ""};
     s->done = false;
     rc = lab_open(&s->loop, o, on_ready, on_died, s, &s->lab, &s->trouble.err);
-    if (rc < 0)
-        return rc;
+    if (rc < 0) { /* Ctrl-C also hits the server that was asked for its version */
+        uv_run(&s->loop, UV_RUN_NOWAIT);
+        return s->came != 0 ? -EINTR : rc;
+    }
     tick_start(s);
     rc = until_done(s);
     tick_stop(s);

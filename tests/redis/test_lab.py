@@ -195,6 +195,13 @@ def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path):
     assert not list(tmp_path.glob("sunder-lab*"))
 
 
+def test_ctrl_c_while_the_server_tells_its_version_is_no_error_of_the_server(tmp_path):
+    """The terminal sends it to both."""
+    server = script(tmp_path / "server", "kill -INT $PPID\nkill -INT $$\n")
+    out = sunder("lab", "--redis-server", server, env={"TMPDIR": str(tmp_path)})
+    assert (out.returncode, out.stdout, out.stderr) == (130, "", "")
+
+
 def test_kept_directories_stay_and_are_not_used_twice(tmp_path):
     keep = tmp_path / "kept"
     with Lab(tmp_path, "--keep", str(keep), "--persistence", "rdb") as running:
