@@ -16,13 +16,15 @@ struct control_verb {
     const char *words; /* upper case, "RULE ADD" */
     const char
         *params;       /* in order: "name" must be given, "[name]" may be, "name..." takes
-                         * the rest, "name=" is an option, "name?" is a flag */
+                         * the rest, "name=WHAT" is an option, "name?" is a flag */
     const char *route; /* "POST /rules", "DELETE /rules/{name}"; NULL = console only */
     const char *help;  /* one line */
 
     /* 0 and *out (the caller's reference; NULL = "OK"), or a negative errno and *e. args
      * has a string for each parameter given, true for each flag. */
     int (*run)(struct proxy *p, const json_t *args, json_t **out, struct err *e);
+
+    const char *example; /* its words after "sunder"; NULL = the verb's own are enough */
 };
 
 extern const struct control_verb control_verbs[]; /* ends with .words == NULL */
@@ -49,7 +51,9 @@ const struct control_verb *control_route(const char *method, const char *path,
 int control_check(const struct control_verb *v, const json_t *args,
                   struct err *e) MUST_CHECK;
 
-/* One verb as a person types it: "RULE ADD sentence...". Answers buf. */
-const char *control_usage(const struct control_verb *v, char *buf, size_t size);
+/* One verb as a person types it: to the console, "CUT a b [FOR TIME]"; in a shell, after
+ * "sunder", "cut a b [--for TIME]". Answers buf. */
+const char *control_usage(const struct control_verb *v, bool shell, char *buf,
+                          size_t size);
 
 #endif

@@ -45,17 +45,11 @@ static const struct opt opts[] = {
     {0},
 };
 
-static struct usage usage = {
-    /* .command is the verb at hand */
-    "COMMAND",
-    "[options] [WORD]...",
-    "Ask something of a running proxy. Words are those of its console: see "
-    "docs/console.md. Options of a verb are written --how reset, --for 5s, --one-way, "
-    "--name NAME. With several addresses, or a name that stands for several, all are "
-    "asked and give one answer; a change is made on all of them or on none.",
-    "sunder cut r1 r2 --how hang --for 5s",
-    opts,
-};
+#define ABOUT                                                                            \
+    "With several addresses, or a name that stands for several, all are asked and give " \
+    "one answer; a change is made on all of them or on none."
+
+static struct usage usage = {.opts = opts}; /* of the verb at hand, by describe() */
 
 /* ---- words ---- */
 
@@ -94,15 +88,81 @@ static size_t split_words(int argc, char **argv, const char **word, int *ours)
     return n;
 }
 
+/* Is that the verb's first word, or its only one? */
+static bool begins(const struct control_verb *v, const char *word)
+{
+    size_t n = strcspn(v->words, " ");
+
+    return v->route && strlen(word) == n && strncasecmp(v->words, word, n) == 0;
+}
+
 bool control_knows(const char *word)
 {
-    for (const struct control_verb *v = control_verbs; v->words; v++) {
-        size_t n = strcspn(v->words, " ");
-
-        if (v->route && strlen(word) == n && strncasecmp(v->words, word, n) == 0)
+    for (const struct control_verb *v = control_verbs; v->words; v++)
+        if (begins(v, word))
             return true;
-    }
     return false;
+}
+
+/* ---- the usage ---- */
+
+static struct {
+    char command[64], line[256], about[1024], example[160];
+} said;
+
+/* Of one verb. */
+static void describe_verb(const struct control_verb *v)
+{
+    char shell[256];
+    size_t n = strlen(v->words);
+
+    control_usage(v, true, shell, sizeof shell);
+    snprintf(said.command, sizeof said.command, "%.*s", (int)n, shell);
+    snprintf(said.line, sizeof said.line, "%s%s[option ...]",
+             shell + n + (shell[n] == ' '), shell[n] ? " " : "");
+    snprintf(said.about, sizeof said.about,
+             "Ask a running proxy: %s. Words are those of its console: see "
+             "docs/console.md.\n" ABOUT,
+             v->help);
+    snprintf(said.example, sizeof said.example, "sunder %s",
+             v->example ? v->example : said.command);
+}
+
+/* Of all that begin with that word. */
+static void describe_verbs(const char *word)
+{
+    const char *example = word;
+    char shell[256];
+    size_t at = 0;
+
+    for (const struct control_verb *v = control_verbs; v->words; v++) {
+        if (!begins(v, word))
+            continue;
+        example = v->example ? v->example : example;
+        at += (size_t)snprintf(said.about + at, sizeof said.about - at, "%s: %s\n",
+                               control_usage(v, true, shell, sizeof shell), v->help);
+    }
+    snprintf(said.about + at, sizeof said.about - at, ABOUT);
+    snprintf(said.command, sizeof said.command, "%s", word);
+    snprintf(said.line, sizeof said.line, "VERB [option ...]");
+    snprintf(said.example, sizeof said.example, "sunder %s", example);
+}
+
+/* Let help and errors speak of the verb that these words begin with. */
+static void describe(size_t n, const char *const *word)
+{
+    struct err e;
+    size_t took;
+    const struct control_verb *v = control_find(n, word, &took, &e);
+
+    if (v && v->route)
+        describe_verb(v);
+    else
+        describe_verbs(word[0]);
+    usage.command = said.command;
+    usage.line = said.line;
+    usage.about = said.about;
+    usage.example = said.example;
 }
 
 /* ---- the request ---- */
@@ -330,8 +390,13 @@ static int ask(size_t n, const char *const *word)
 
     if (v && v->route == NULL)
         return cli_usage(&usage, "%s is only for the console", v->words);
-    if (v == NULL || control_args(v, n - took, word + took, &args, &e) < 0)
+    if (v == NULL)
+        return n == 1 ? cli_usage(&usage, "%s what?", word[0])
+                      : cli_fail(&usage, STATUS_USAGE, &e);
+    if (control_args(v, n - took, word + took, &args, &e) < 0) {
+        err_hint(&e, "sunder %s %s", usage.command, usage.line);
         return cli_fail(&usage, STATUS_USAGE, &e);
+    }
     status = flags.watch ? look_again(v, args) : send_verb(v, args);
     json_decref(args);
     return status;
@@ -357,13 +422,13 @@ int cmd_control(int argc, char **argv)
     }
     if (word == NULL)
         return STATUS_ENVIRONMENT;
-    usage.command = argv[0];
     flags = (struct flags){.api = standard && *standard ? standard : HTTP_STANDARD,
                            .token_file = getenv("SUNDER_API_TOKEN_FILE"),
                            .output = "text",
                            .interval = SEC(1),
                            .timeout = SEC(10)};
     n = split_words(argc, argv, word, &ours);
+    describe(n, word);
     argv[ours < argc ? ours : argc] = NULL;
     if (cli_parse(&usage, ours, argv, &status) >= 0) {
         if (!is_output(flags.output))

@@ -305,17 +305,17 @@ static void lower(const char *word, size_t n, char *into)
     into[i] = '\0';
 }
 
-/* "how=" and "one-way?" are --how and --one-way. */
+/* "how=reset|close" and "one-way?" are --how and --one-way. */
 static void offer_params(const struct typed *t, const struct control_verb *v)
 {
     char option[WORD_MAX];
 
     for (const char *p = v->params; *p; p += strcspn(p, " "), p += strspn(p, " ")) {
-        size_t n = strcspn(p, " ");
+        size_t n = strcspn(p, "=? ");
 
-        if (p[n - 1] != '=' && p[n - 1] != '?')
+        if (p[n] != '=' && p[n] != '?')
             continue;
-        snprintf(option, sizeof option, "--%.*s", (int)n - 1, p);
+        snprintf(option, sizeof option, "--%.*s", (int)n, p);
         offer(t, option, strlen(option));
     }
 }

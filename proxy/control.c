@@ -28,7 +28,7 @@ static const char *next_param(const char *s, struct param_word *p)
     p->form = s[0] == '[' ? OPTIONAL : REQUIRED;
     if (n > 3 && strncmp(s + n - 3, "...", 3) == 0)
         p->form = REST;
-    else if (s[n - 1] == '=')
+    else if (memchr(s, '=', n) != NULL)
         p->form = OPTION;
     else if (s[n - 1] == '?')
         p->form = FLAG;
@@ -129,7 +129,7 @@ static int bad_words(const struct control_verb *v, struct err *e, const char *wh
     char usage[256];
 
     err_set(e, -EINVAL, "%s '%.60s'", what, word);
-    err_hint(e, "%s", control_usage(v, usage, sizeof usage));
+    err_hint(e, "%s", control_usage(v, false, usage, sizeof usage));
     return -EINVAL;
 }
 
@@ -146,6 +146,22 @@ static size_t take_option(const struct control_verb *v, json_t *args, size_t n,
     if (n < 2 || json_object_set_new(args, p.name, json_string(word[1])) < 0)
         return 0;
     return 2;
+}
+
+/* A word in its place; "r1 / r2,r3" is one in three. Answers how many it took; 0 = it is
+ * no text. */
+static size_t take_word(json_t *args, const char *name, size_t n, const char *const *word)
+{
+    char joined[1024];
+    size_t k = 1, at = (size_t)snprintf(joined, sizeof joined, "%s", word[0]);
+
+    while (k < n && at > 0 && at < sizeof joined &&
+           (word[k][0] == '/' || joined[at - 1] == '/'))
+        at += (size_t)snprintf(joined + at, sizeof joined - at, "%s", word[k++]);
+    if (at >= sizeof joined)
+        k = 1;
+    return json_object_set_new(args, name, json_string(k > 1 ? joined : word[0])) < 0 ? 0
+                                                                                      : k;
 }
 
 int control_args(const struct control_verb *v, size_t n, const char *const *word,
@@ -172,10 +188,11 @@ int control_args(const struct control_verb *v, size_t n, const char *const *word
             err = take_rest(*args, p.name, n - i, word + i);
             if (err)
                 err_set(e, err, "too long, or no UTF-8");
-            i = n;
-        } else if (json_object_set_new(*args, p.name, json_string(word[i++])) < 0) {
+            took = n - i;
+        } else if ((took = take_word(*args, p.name, n - i, word + i)) == 0) {
             err = err_set(e, -EINVAL, "no UTF-8");
         }
+        i += took;
     }
     if (err == 0)
         err = control_check(v, *args, e);
@@ -211,9 +228,32 @@ int control_check(const struct control_verb *v, const json_t *args, struct err *
     return 0;
 }
 
-const char *control_usage(const struct control_verb *v, char *buf, size_t size)
+/* One parameter of the usage: s[0..n) as the verb declares it. */
+static int print_param(const char *s, size_t n, bool shell, char *buf, size_t size)
 {
-    snprintf(buf, size, "%s%s%s", v->words, v->params[0] ? " " : "", v->params);
+    size_t name = strcspn(s, "=? "), i;
+    char word[PARAM_NAME_MAX];
+
+    if (name >= n) /* a word to be given in its place */
+        return snprintf(buf, size, " %.*s", (int)n, s);
+    for (i = 0; i < name && i + 1 < sizeof word; i++)
+        word[i] = (char)(shell ? s[i] : toupper((unsigned char)s[i]));
+    word[i] = '\0';
+    return snprintf(buf, size, " [%s%s%s%.*s]", shell ? "--" : "", word,
+                    s[name] == '=' ? " " : "", (int)(n - name - 1), s + name + 1);
+}
+
+const char *control_usage(const struct control_verb *v, bool shell, char *buf,
+                          size_t size)
+{
+    size_t at = (size_t)snprintf(buf, size, "%s", v->words), n;
+
+    for (size_t i = 0; shell && i < at && i < size; i++)
+        buf[i] = (char)tolower((unsigned char)buf[i]);
+    for (const char *s = v->params; *s && at < size; s += n, s += strspn(s, " ")) {
+        n = strcspn(s, " ");
+        at += (size_t)print_param(s, n, shell, buf + at, size - at);
+    }
     return buf;
 }
 

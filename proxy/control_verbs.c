@@ -26,8 +26,8 @@ static int run_help(struct proxy *p, const json_t *args, json_t **out, struct er
     (void)p, (void)args, (void)e;
     *out = json_array();
     for (const struct control_verb *v = control_verbs; v->words; v++) {
-        snprintf(line, sizeof line, "%-44s %s", control_usage(v, usage, sizeof usage),
-                 v->help);
+        snprintf(line, sizeof line, "%-44s %s",
+                 control_usage(v, false, usage, sizeof usage), v->help);
         json_array_append_new(*out, json_string(line));
     }
     return 0;
@@ -287,45 +287,51 @@ static int run_scenario_resume(struct proxy *p, const json_t *args, json_t **out
     return script_resume(p, e);
 }
 
-#define HOW "how= for= name= one-way?"
+#define HOW "how=hang|blackhole|reset|refuse for=TIME name=NAME one-way?"
 
 const struct control_verb control_verbs[] = {
-    {"HELP", "", NULL, "this list", run_help},
-    {"STATUS", "", "GET /status", "nodes, links, rules and counters at once", run_status},
-    {"NODES", "", "GET /nodes", "the nodes and what they are now", run_nodes},
-    {"LINKS", "", "GET /links", "who has dialed whom", run_links},
-    {"SESSIONS", "", "GET /sessions", "live connections", run_sessions},
-    {"SESSION KILL", "id how=", "DELETE /sessions/{id}", "reset (or close) one",
-     run_session_kill},
-    {"INFO", "", "GET /info", "counters", run_info},
+    {"HELP", "", NULL, "this list", run_help, NULL},
+    {"STATUS", "", "GET /status", "nodes, links, rules and counters at once", run_status,
+     NULL},
+    {"NODES", "", "GET /nodes", "the nodes and what they are now", run_nodes, NULL},
+    {"LINKS", "", "GET /links", "who has dialed whom", run_links, NULL},
+    {"SESSIONS", "", "GET /sessions", "live connections", run_sessions, NULL},
+    {"SESSION KILL", "id how=reset|close", "DELETE /sessions/{id}",
+     "reset (or close) one", run_session_kill, "session kill 17 --how reset"},
+    {"INFO", "", "GET /info", "counters", run_info, NULL},
     {"JOURNAL TAIL", "[tail]", "GET /journal", "its last lines, 20 if not said",
-     run_journal},
-    {"JOURNAL", "[tail]", NULL, "the same", run_journal},
-    {"RULES", "", "GET /rules", "the rules in force, and how often they acted",
-     run_rules},
-    {"RULE LIST", "", "GET /plan", "the same as sentences, to be fed back",
-     run_rule_list},
-    {"RULE ADD", "rule...", "POST /rules", "put a rule in force", run_rule_add},
+     run_journal, NULL},
+    {"JOURNAL", "[tail]", NULL, "the same", run_journal, NULL},
+    {"RULES", "", "GET /rules", "the rules in force, and how often they acted", run_rules,
+     NULL},
+    {"RULE LIST", "", "GET /plan", "the rules as sentences, to be fed back",
+     run_rule_list, NULL},
+    {"RULE ADD", "rule...", "POST /rules", "put a rule in force", run_rule_add,
+     "rule add 'on client -> r1 when command=GET do latency 20ms'"},
     {"RULE DEL", "name", "DELETE /rules/{name}", "take rules out, by name or glob",
-     run_rule_del},
+     run_rule_del, "rule del 'rule-*'"},
     {"RULE SET", "rules...", "PUT /plan", "let these be all, a sentence on each line",
-     run_rule_set},
-    {"RULE CLEAR", "", "DELETE /rules", "take all rules out", run_rule_clear},
-    {"CUT", "a b " HOW, "POST /cut", "cut two parties off from one another", run_cut},
-    {"ISOLATE", "who " HOW, "POST /isolate", "cut one off from everybody", run_isolate},
-    {"SPLIT", "groups " HOW, "POST /split", "groups a,b/c,d from one another", run_split},
+     run_rule_set, "rule set \"$(cat plan)\""},
+    {"RULE CLEAR", "", "DELETE /rules", "take all rules out", run_rule_clear, NULL},
+    {"CUT", "a b " HOW, "POST /cut", "cut two parties off from one another", run_cut,
+     "cut r1 r2 --how hang --for 5s"},
+    {"ISOLATE", "who " HOW, "POST /isolate", "cut one off from everybody", run_isolate,
+     "isolate r1 --how blackhole --for 5s"},
+    {"SPLIT", "groups " HOW, "POST /split", "groups a,b/c,d from one another", run_split,
+     "split r1,client / r2,r3 --name brain"},
     {"RING", "[who] " HOW, "POST /ring", "each sees a majority, no two the same",
-     run_ring},
-    {"BRIDGE", "who " HOW, "POST /bridge", "two halves with one node between",
-     run_bridge},
-    {"HEAL", "[name]", "POST /heal", "end a partition, or all", run_heal},
+     run_ring, "ring --for 10s"},
+    {"BRIDGE", "who " HOW, "POST /bridge", "two halves with one node between", run_bridge,
+     "bridge r1 --for 10s"},
+    {"HEAL", "[name]", "POST /heal", "end a partition, or all", run_heal, "heal brain"},
     {"SCENARIO PLAY", "steps... check?", "POST /scenario",
-     "verbs at times, one on each line", run_scenario_play},
-    {"SCENARIO STOP", "", "DELETE /scenario", "play no more of it", run_scenario_stop},
+     "verbs at times, one on each line", run_scenario_play, "scenario play steps"},
+    {"SCENARIO STOP", "", "DELETE /scenario", "play no more of it", run_scenario_stop,
+     NULL},
     {"SCENARIO RESUME", "", "POST /scenario/resume", "go on where it was stopped",
-     run_scenario_resume},
+     run_scenario_resume, NULL},
     {"SCENARIO SHOW", "", "GET /scenario", "what is being played, and how far",
-     run_scenario},
+     run_scenario, NULL},
     {0},
 };
 

@@ -52,6 +52,49 @@ def test_partitions_take_options(command):
     assert command("rule", "list").stdout == ""
 
 
+def test_groups_are_typed_with_spaces_or_without(command):
+    for words in (["r1", "/", "client"], ["r1/client"], ["r1", "/client"],
+                  ["r1/", "client"]):
+        done = command("split", *words, "--name", "brain")
+        assert done.returncode == 0, done.stderr
+        assert command("rule", "list").stdout.startswith("brain.1: on r1 <-> client do")
+        assert command("heal", "brain").returncode == 0
+
+
+VERBS = ["status", "nodes", "links", "sessions", "info", "session kill", "journal tail",
+         "rules", "rule list", "rule add", "rule del", "rule set", "rule clear", "cut",
+         "isolate", "split", "ring", "bridge", "heal", "scenario play", "scenario stop",
+         "scenario show"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_has_a_help_of_its_own(command, verb):
+    done = command(*verb.split(), "--help")
+    assert done.returncode == 0 and done.stdout.startswith(f"usage: sunder {verb} ")
+    assert done.stdout.splitlines()[-1].startswith(f"  sunder {verb}")
+    assert ("--how hang|blackhole|reset|refuse" in done.stdout) == \
+        (verb in ("cut", "isolate", "split", "ring", "bridge"))
+
+
+def test_a_word_that_begins_several_verbs_lists_them(command):
+    done = command("rule", "--help")
+    assert done.returncode == 0
+    for verb in ("add rule...", "list", "del name", "set rules...", "clear"):
+        assert f"\nrule {verb}: " in done.stdout
+
+
+@pytest.mark.parametrize("words,said,hint", [
+    (["cut", "r1"], "sunder cut: missing 'b'", "sunder cut a b [--how "),
+    (["cut", "a", "b", "--hwo", "reset"], "one word too many: 'hwo'", "sunder cut a b ["),
+    (["rule"], "sunder rule: rule what?", "sunder rule --help"),
+])
+def test_a_wrong_word_is_answered_in_the_words_of_the_shell(command, words, said, hint):
+    done = command(*words)
+    assert done.returncode == 2 and done.stdout == ""
+    first, second = done.stderr.splitlines()
+    assert said in first and second.startswith("hint: ") and hint in second
+
+
 def test_a_table_for_people_and_json_for_machines(command):
     command.proxy.dial()
     lines = command("nodes").stdout.splitlines()
