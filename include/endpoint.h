@@ -46,4 +46,12 @@ int endpoint_priority(union endpoint *e, uint32_t priority) MUST_CHECK;
 /* Who is at the other end. 0 or a negative errno. */
 int endpoint_peer(const union endpoint *e, struct sockaddr_storage *out) MUST_CHECK;
 
+/* A socket that listens on *at, of *n bytes, and then tells where that is if port 0 was
+ * asked for. A descriptor, or a negative errno. */
+int endpoint_listen(struct sockaddr_storage *at, socklen_t *n) MUST_CHECK;
+
+/* Is it we who lack something -- descriptors, memory, ports -- rather than that there is
+ * something the matter with the peer? */
+bool endpoint_lacks(int err);
+
 #endif

@@ -8,9 +8,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "filter.h"
 #include "host.h"
+
+#define BACKLOG 4096
 
 static int descriptor(const union endpoint *e)
 {
@@ -94,4 +97,27 @@ int endpoint_peer(const union endpoint *e, struct sockaddr_storage *out)
     if (fd < 0)
         return -EBADF;
     return getpeername(fd, (struct sockaddr *)out, &n) < 0 ? -errno : 0;
+}
+
+int endpoint_listen(struct sockaddr_storage *at, socklen_t *n)
+{
+    int on = 1, fd = socket(at->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -errno;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(fd, (struct sockaddr *)at, *n) < 0 || listen(fd, BACKLOG) < 0) {
+        int err = -errno;
+
+        close(fd);
+        return err;
+    }
+    (void)getsockname(fd, (struct sockaddr *)at, n);
+    return fd;
+}
+
+bool endpoint_lacks(int err)
+{
+    return err == -EMFILE || err == -ENFILE || err == -ENOBUFS || err == -ENOMEM ||
+           err == -EADDRNOTAVAIL;
 }

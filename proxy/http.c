@@ -5,6 +5,7 @@
 #include "http.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <strings.h>
 
 #include "control.h"
+#include "http_door.h"
 #include "http_events.h"
 #include "log.h"
 #include "metrics.h"
@@ -28,6 +30,8 @@ struct http {
     bool open_to_all; /* as toxiproxy-server with -host is */
     bool health;      /* shows how it fares, and takes no verbs */
     struct http_events *events;
+    struct http_door door;
+    struct sockaddr_storage at; /* where the door is */
     uv_poll_t poll;
     uv_timer_t timer; /* for what the daemon wants to do by itself */
     unsigned open;
@@ -402,17 +406,24 @@ static void on_wake(void *arg)
 static void turn(struct http *h)
 {
     MHD_UNSIGNED_LONG_LONG ms;
-    nsec now = uv_hrtime(), beat = http_events_beat(h->events, now);
+    nsec now = uv_hrtime(), next = http_events_beat(h->events, now), door;
 
     (void)MHD_run(h->daemon);
+    door = http_door_turn(&h->door, now);
+    next = door < next ? door : next;
     if (MHD_get_timeout(h->daemon, &ms) != MHD_YES)
         ms = UINT64_MAX;
-    if (beat != NSEC_NEVER && (beat - now) / MSEC(1) < ms)
-        ms = (beat - now) / MSEC(1) + 1;
+    if (next != NSEC_NEVER && (next - now) / MSEC(1) < ms)
+        ms = (next - now) / MSEC(1) + 1;
     if (ms != UINT64_MAX)
         (void)uv_timer_start(&h->timer, on_timer, ms, 0);
     else
         (void)uv_timer_stop(&h->timer);
+}
+
+static void on_entered(void *arg)
+{
+    turn(arg);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -443,29 +454,32 @@ static bool is_loopback(const struct sockaddr *sa)
     return false;
 }
 
-static struct MHD_Daemon *start(struct http *h, struct sockaddr_storage *sa)
+static struct MHD_Daemon *start(struct http *h)
 {
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
-                     (sa->ss_family == AF_INET6 ? MHD_USE_DUAL_STACK : 0);
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
 
-    return MHD_start_daemon(flags, 0, NULL, NULL, on_request, h, MHD_OPTION_SOCK_ADDR, sa,
-                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS,
-                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-                            MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, h, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)HTTP_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
 }
 
 static int attach(struct http *h, uv_loop_t *loop)
 {
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon,
                                                            MHD_DAEMON_INFO_EPOLL_FD);
-    int err = info ? uv_poll_init(loop, &h->poll, info->epoll_fd) : -ENOTSUP;
+    int err;
 
+    h->door = (struct http_door){
+        .daemon = h->daemon, .most = HTTP_CONNECTIONS, .entered = on_entered, .arg = h};
+    err = info ? http_door_open(&h->door, loop, &h->at) : -ENOTSUP;
     if (err)
         return err;
+    err = uv_poll_init(loop, &h->poll, info->epoll_fd);
+    assert(err == 0);
     (void)uv_timer_init(loop, &h->timer);
-    h->poll.data = h->timer.data = h;
-    h->open = 2;
+    h->door.poll.data = h->poll.data = h->timer.data = h;
+    h->open = 3;
     return uv_poll_start(&h->poll, UV_READABLE, on_ready);
 }
 
@@ -475,7 +489,6 @@ static int open_as(uv_loop_t *loop, const struct addr *at, const struct http *as
 {
     struct http *h = malloc(sizeof *h);
     struct tox *tox = NULL;
-    struct sockaddr_storage sa;
     char text[ADDR_TEXT_MAX];
     int err;
 
@@ -486,9 +499,9 @@ static int open_as(uv_loop_t *loop, const struct addr *at, const struct http *as
     }
     *h = *as;
     h->tox = tox;
-    (void)addr_sockaddr(at, &sa);
+    (void)addr_sockaddr(at, &h->at);
     if ((h->events = http_events_new(as->proxy, on_wake, h)) != NULL)
-        h->daemon = start(h, &sa);
+        h->daemon = start(h);
     err = h->daemon ? attach(h, loop) : errno ? -errno : -EIO;
     if (err == 0) {
         turn(h);
@@ -537,6 +550,7 @@ void http_close(struct http *h, void (*done)(void *arg), void *arg)
     h->done = done;
     h->arg = arg;
     http_events_end(h->events);
+    http_door_close(&h->door, on_closed);
     uv_close((uv_handle_t *)&h->poll, on_closed);
     uv_close((uv_handle_t *)&h->timer, on_closed);
 }
@@ -548,14 +562,9 @@ struct tox *http_tox(struct http *h)
 
 int http_address(const struct http *h, struct addr *out)
 {
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon,
-                                                           MHD_DAEMON_INFO_LISTEN_FD);
-    struct sockaddr_storage sa;
-    socklen_t n = sizeof sa;
     char text[ADDR_TEXT_MAX];
 
-    if (info == NULL || getsockname(info->listen_fd, (struct sockaddr *)&sa, &n) < 0)
-        return -errno;
-    return addr_parse(addr_print_sockaddr((struct sockaddr *)&sa, text, sizeof text), out,
-                      NULL);
+    return addr_parse(
+        addr_print_sockaddr((const struct sockaddr *)&h->at, text, sizeof text), out,
+        NULL);
 }

@@ -16,11 +16,11 @@
 #include <unistd.h>
 
 #include "dial.h"
+#include "endpoint.h"
 #include "filter.h"
 #include "log.h"
 #include "shell.h"
 
-#define BACKLOG      4096
 #define ACCEPTS_TURN 64        /* connections taken before others get their turn */
 #define LOOK_AGAIN   MSEC(100) /* for descriptors, or for an upstream that was down */
 
@@ -48,11 +48,6 @@ static void pause_accepting(struct listener *l, const char *why)
     wake_set(wake_of(l), &l->retry, now + LOOK_AGAIN);
 }
 
-static bool is_shortage(int err)
-{
-    return err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM;
-}
-
 static void on_acceptable(uv_poll_t *h, int status, int events)
 {
     struct listener *l = ((struct ear *)h->data)->l;
@@ -72,7 +67,7 @@ static void on_acceptable(uv_poll_t *h, int status, int events)
                      SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             session_start(p, l->node, fd, (struct sockaddr *)&peer);
-        } else if (is_shortage(errno)) {
+        } else if (endpoint_lacks(-errno)) {
             pause_accepting(l, strerror(errno));
             return;
         } else if (errno == EAGAIN) {
@@ -88,25 +83,6 @@ static void poll_on(struct listener *l)
     assert(err == 0);
     (void)err;
     l->paused = false;
-}
-
-/* A descriptor, or a negative errno. */
-static int bind_socket(struct listener *l)
-{
-    int on = 1,
-        fd = socket(l->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (fd < 0)
-        return -errno;
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(fd, (struct sockaddr *)&l->at, l->at_len) < 0 || listen(fd, BACKLOG) < 0) {
-        int err = -errno;
-
-        close(fd);
-        return err;
-    }
-    (void)getsockname(fd, (struct sockaddr *)&l->at, &l->at_len);
-    return fd;
 }
 
 /* What the plan says of those who may dial this node. False when they are too many. */
@@ -155,7 +131,7 @@ static int start(struct listener *l)
 
     if (ear == NULL)
         return -ENOMEM;
-    *ear = (struct ear){.l = l, .proxy = p, .fd = bind_socket(l)};
+    *ear = (struct ear){.l = l, .proxy = p, .fd = endpoint_listen(&l->at, &l->at_len)};
     err = ear->fd < 0 ? ear->fd : uv_poll_init(p->loop, &ear->poll, ear->fd);
     if (err) {
         if (ear->fd >= 0)

@@ -29,19 +29,12 @@ static bool refuses(int status)
     return status == UV_ECONNREFUSED || status == UV_ENOENT || status == UV_ECONNRESET;
 }
 
-/* Is it us who could not even dial? */
-static bool is_ours(int status)
-{
-    return status == UV_EMFILE || status == UV_ENFILE || status == UV_ENOMEM ||
-           status == UV_ENOBUFS || status == UV_EADDRNOTAVAIL;
-}
-
 static void upstream_failed(struct session *s, int status)
 {
     s->proxy->stats.refused++;
     log_debug("upstream.failed", "sid=%" PRIu64 " node=%s reason=\"%s\"", s->id,
               s->node->party.name, uv_strerror(status));
-    if (!is_ours(status))
+    if (!endpoint_lacks(status))
         events_upstream(s->node, status);
     else if (log_again(&s->node->say_again, uv_hrtime()))
         log_warn("dial.failed", "node=%s reason=\"%s\"", s->node->party.name,

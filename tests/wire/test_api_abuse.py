@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import resource
 import select
 import socket
 import string
@@ -170,6 +171,42 @@ def test_slow_clients_do_not_hold_it(api):
         sock.close()
     for peer in deaf:
         peer.close()
+
+
+def fill_descriptors(proxy, most, leave):
+    """Take what descriptors the proxy may have, but for some, by way of its console."""
+    host, port = proxy.event("console")["address"].split(":")
+    taken = []
+    while (left := most - leave - len(os.listdir(f"/proc/{proxy.process.pid}/fd"))) > 0:
+        taken += [socket.create_connection((host, int(port))) for _ in range(left)]
+        for sock in taken[-left:]:
+            sock.sendall(b"PING\r\n")
+            assert sock.recv(16) == b"+PONG\r\n"
+    return taken
+
+
+@pytest.mark.parametrize("stay", [0, 1])
+def test_out_of_descriptors_callers_wait_and_nothing_spins(sunder, upstream, stay):
+    proxy = sunder(upstream(), (), "--api", "127.0.0.1:0", "--console", "127.0.0.1:0",
+                   limits={resource.RLIMIT_NOFILE: (70, 70)})
+    api = Api(proxy)
+    address, ask = (api.host, int(api.port)), b"GET /livez HTTP/1.1\r\nHost: h\r\n\r\n"
+    staying = [Peer(socket.create_connection(address)) for _ in range(stay)]
+    for peer in staying:
+        peer.send(ask)
+        peer.expect(b"HTTP/1.1 200 OK")
+    taken = fill_descriptors(proxy, 70, 0)
+    waiting = Peer(socket.create_connection(address))
+    waiting.send(ask)
+    before = proxy.cpu()
+    assert waiting.silent(1), "there was no descriptor left for this one"
+    assert proxy.cpu() - before < 0.3, "it spins"
+    for sock in taken:
+        sock.close()
+    waiting.expect(b"HTTP/1.1 200 OK")
+    for peer in staying:
+        peer.close()
+    waiting.close()
 
 
 class Calls:
