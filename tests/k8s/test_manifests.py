@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 
 import pytest
 from manifests import (K8S, ROOT, SUNDER, beyond_restricted, containers, kustomizations,
@@ -177,6 +178,8 @@ def test_each_service_leads_to_a_listener_and_each_listener_has_a_service(folder
             ports |= {p["targetPort"] for p in service["spec"]["ports"]}
     listeners = {int(p) for p in re.findall(r'listen: "\[::\]:(\d+)"', config)}
     assert listeners
+    listeners |= {int(a.rsplit(":", 1)[1]) for a in containers(deployment)[0]["args"]
+                  if a.startswith("--api=")}
     assert folder == "base" or ports == listeners | {"http-metrics"}
 
 
@@ -214,10 +217,31 @@ def test_the_program_knows_every_option_of_a_job(folder):
     for job in of_kind(things(folder), "Job"):
         for c in containers(job):
             if c["image"].startswith("sunder"):
-                words = [a for a in c["args"] if not a.startswith("-")]
+                words = [a for a in c["args"] if a[0] not in "-/"]
                 usage = run([SUNDER, *words[:2], "--help"]).stdout
                 options = re.findall(r"--[\w-]+", " ".join(c["args"]))
                 asked += [(o, usage) for o in options]
     assert asked
     for option, usage in asked:
         assert re.search(rf"{option}\b", usage), option
+
+
+def test_the_steps_of_a_scenario_job_are_what_the_proxy_plays(tmp_path):
+    texts = [t["data"]["steps"] for t in of_kind(things("examples/jobs/scenario"),
+                                                 "ConfigMap")]
+    job, = of_kind(things("examples/jobs/scenario"), "Job")
+    assert containers(job)[0]["args"][2] == "/etc/sunder/steps" and len(texts) == 1
+    (tmp_path / "steps").write_text(texts[0])
+    _, config = proxy_of("examples/plain-api")
+    (tmp_path / "sunder.yaml").write_text(re.sub(r"listen: \S+", 'listen: "127.0.0.1:0",',
+                                                 config))
+    with subprocess.Popen([SUNDER, "proxy", "-c", str(tmp_path / "sunder.yaml"), "--api",
+                           "127.0.0.1:0", "--console", "off"], stderr=subprocess.PIPE,
+                          text=True) as proxy:
+        at = next(m[1] for m in (re.search("ev=api address=(\\S+)", line)
+                                 for line in proxy.stderr) if m)
+        done = run([SUNDER, "scenario", "play", "--check", str(tmp_path / "steps"),
+                    "--api", at])
+        proxy.terminate()
+        proxy.stderr.read()
+    assert done.returncode == 0, done.stderr

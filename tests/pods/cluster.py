@@ -29,6 +29,7 @@ NAMESPACE, DOMAIN = "shop", "k.test"
 GATEWAY = "10.200.0.1"
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
+SECRETS = {"sunder-api": {"token": "open sesame"}}  # what users make themselves
 
 CONFIG = """
 [containers]
@@ -119,8 +120,10 @@ class Pod:
         """A volume as a folder of the machine: what a kubelet makes of it."""
         path = os.path.join(self.folder, volume["name"])
         os.makedirs(path)
-        if "configMap" in volume:
-            for name, text in self.cluster.config[volume["configMap"]["name"]].items():
+        source = volume.get("configMap", {}).get("name") or \
+            volume.get("secret", {}).get("secretName")
+        if source:
+            for name, text in self.cluster.config[source].items():
                 with open(os.path.join(path, name), "w", encoding="utf-8") as f:
                     f.write(text)
         else:
@@ -200,7 +203,7 @@ class Cluster:
         self.images, self.podman = images, images.podman
         self.folder = tempfile.mkdtemp(prefix="sunder-pods-")
         os.chmod(self.folder, 0o755)
-        self.pods, self.config, self.addresses = {}, {}, {}
+        self.pods, self.config, self.addresses = {}, dict(SECRETS), {}
         self.resolver = os.path.join(self.folder, "resolv.conf")
         with open(self.resolver, "w", encoding="ascii") as f:
             f.write(f"nameserver {GATEWAY}\noptions ndots:5 timeout:1\nsearch "
@@ -245,6 +248,13 @@ class Cluster:
         pod = Pod(self, name, old.labels, thing["spec"]["template"]["spec"], old.number)
         self.pods[name] = pod
         return pod.start()
+
+    def remove(self, name):
+        """The pod that came last, so that another may have its name and its place."""
+        pod = self.pods.pop(name)
+        pod.podman("pod", "rm", "-f", "-t", "1", name)
+        shutil.rmtree(pod.folder)
+        wait_until(lambda: not os.path.exists(f"/sys/class/net/{pod.veth}"), "free cable")
 
     def pods_of(self, thing):
         name = thing["metadata"]["name"]

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import signal
 import socket
 
 import pytest
@@ -22,7 +23,7 @@ def plain():
 def running(images):
     cluster = Cluster(images)
     try:
-        cluster.apply("k8s/examples/plain")
+        cluster.apply("k8s/examples/plain-api")
         wait_until(lambda: settled(cluster), "set-up that is whole")
         yield cluster
     except AssertionError:
@@ -73,10 +74,10 @@ def get(cluster, path):
     return c.getresponse().status
 
 
-def result_of(pod):
+def result_of(pod, container="probe"):
     """The JSON in a Job's log: its last line."""
-    assert pod.wait("probe") in (0, 1), pod.log("probe")
-    return json.loads(pod.log("probe").stdout.strip().split("\n")[-1])
+    assert pod.wait(container) in (0, 1), pod.log(container)
+    return json.loads(pod.log(container).stdout.strip().split("\n")[-1])
 
 
 def test_every_link_goes_through_the_proxy_and_has_its_own_name(plain):
@@ -99,6 +100,27 @@ def test_the_stale_job_ends_with_a_figure_in_its_log(plain):
     said = result_of(job)
     assert job.wait("probe") == 0
     assert "stale" in json.dumps(said)
+
+
+def test_the_scenario_job_plays_its_steps_and_says_what_clients_saw(plain):
+    job, = plain.apply("k8s/examples/jobs/scenario")
+    played, saw = result_of(job, "scenario"), result_of(job)
+    assert (played["outcome"], played["proxies"], played["failed"]) == ("done", 1, 0)
+    assert len(played["steps"]) == 5 == job.log("scenario").stdout.count('"event":"step"')
+    assert job.wait("scenario") == job.wait("probe") == 0
+    assert saw["reads"]["stale"] > 0, "replicas were slow, and then cut off"
+    assert json.loads(sunder(plain, "rules", "-o", "json")) == []
+
+
+def test_a_scenario_job_that_is_deleted_leaves_no_fault_behind(plain):
+    plain.remove("sunder-scenario")
+    job, = plain.apply("k8s/examples/jobs/scenario")
+    wait_until(lambda: "slow" in sunder(plain, "rules"), "the first step", 30)
+    assert job.stop("scenario").wait(DEADLINE) == 0
+    assert job.wait("scenario") == 128 + signal.SIGTERM
+    last = json.loads(job.log("scenario").stdout.strip().split("\n")[-1])
+    assert last["outcome"] == "interrupted"
+    assert json.loads(sunder(plain, "rules", "-o", "json")) == []
 
 
 def lose_the_master(plain, how):
@@ -143,7 +165,7 @@ def test_a_proxy_that_is_told_to_end_drains_and_ends_with_0(plain):
 
 def test_with_the_right_to_filter_packets_a_blackhole_does_the_same(plain, tmp_path):
     near = [os.path.relpath(os.path.join(K8S, p), tmp_path)
-            for p in ("examples/plain", "components/host-faults")]
+            for p in ("examples/plain-api", "components/host-faults")]
     (tmp_path / "kustomization.yaml").write_text(
         "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
         f"resources: [{near[0]}]\ncomponents: [{near[1]}]\n")
