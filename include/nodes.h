@@ -92,6 +92,10 @@ void nodes_dialers(struct proxy *p, size_t who, const char *host,
 int nodes_upstream(struct proxy *p, const char *name, const struct addr *upstream,
                    struct err *e) MUST_CHECK;
 
+/* It dials from there from now on. Whoever is connected stays, and is who it was. */
+int nodes_sources(struct proxy *p, const char *name, const struct config_party *c,
+                  struct err *e) MUST_CHECK;
+
 /* Who dials from there: of a Sentinel and another that share the address the one or the
  * other. And the link of it, made when it is the first; NULL = ENOMEM. */
 size_t       nodes_who(const struct proxy *p, const struct sockaddr *peer, bool sentinel);

@@ -47,9 +47,10 @@ struct proxy {
     struct node      **node; /* in the order in which they came */
     size_t             nodes;
     struct node       *gone;   /* nodes that sessions still know */
-    struct party      *client; /* named clients, and last "client" itself */
+    struct client    **client; /* named clients, and last "client" itself */
     size_t             clients;
-    struct party     **party; /* by who; NULL = nobody at present */
+    struct client     *strangers; /* clients that have gone and sessions still know */
+    struct party     **party;     /* by who; NULL = nobody at present */
     size_t             parties;
     struct names      *names; /* NULL = all sources are addresses */
     struct dialer     *dialer;
@@ -86,6 +87,10 @@ void        proxy_session_gone(struct proxy *p); /* a descriptor pair is free ag
 void proxy_replicating(struct proxy *p, struct link *l, bool granted);
 void proxy_promoted(struct proxy *p, struct node *n);
 
+/* From now on these limits are in force, and what else of the configuration is about all
+ * sessions: connect-timeout and when-down. Who is connected stays, however many. */
+void proxy_limits(struct proxy *p, const struct config *c);
+
 /* events.c: the journal and those who watch are told. Of the plan, when p->plan is the
  * new one. */
 void events_init(struct proxy *p);
@@ -111,6 +116,10 @@ void session_replan(struct session *s, nsec now);
 /* Who dials may be known better by now. Answers whether it is, and then the session is to
  * be replanned. */
 bool session_identify(struct session *s);
+
+/* Those of this party are no longer known to be: each is whoever it says, or its
+ * address does. They are to be replanned. */
+void sessions_doubt(struct proxy *p, const struct party *was);
 void session_turn(struct session *s, nsec now);
 void session_close(struct session *s, enum close_how how);
 

@@ -190,15 +190,18 @@ static void on_looked(uv_handle_t *h)
     look_over(h->data);
 }
 
+static bool listen_again(struct listener *l)
+{
+    l->down = start(l) < 0;
+    if (l->down)
+        wake_set(wake_of(l), &l->retry, uv_hrtime() + LOOK_AGAIN);
+    return !l->down;
+}
+
 static void back_up(struct listener *l)
 {
-    int err = start(l);
-
-    if (err) {
-        wake_set(wake_of(l), &l->retry, uv_hrtime() + LOOK_AGAIN);
+    if (!listen_again(l))
         return;
-    }
-    l->down = false;
     events_upstream(l->node, 0);
     log_info("listener.up", "node=%s reason=\"upstream is back\"", l->node->party.name);
 }
@@ -242,7 +245,9 @@ static void on_retry(struct wake_node *n, nsec now)
                                              offsetof(struct listener, retry));
 
     (void)now;
-    if (l->down)
+    if (l->down && l->node->proxy->when_down != WHEN_DOWN_REFUSE)
+        (void)listen_again(l); /* the configuration has it otherwise now */
+    else if (l->down)
         look_upstream(l);
     else
         listener_resume(l);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients.h"
 #include "log.h"
 #include "shell.h"
 
@@ -11,7 +12,7 @@
 
 struct party *nodes_rest(const struct proxy *p)
 {
-    return &p->client[p->clients - 1];
+    return &p->client[p->clients - 1]->party;
 }
 
 /* The narrowest range that holds the address says whose it is. */
@@ -122,6 +123,29 @@ void nodes_dialers(struct proxy *p, size_t who, const char *host,
     p->dialers = kept;
 }
 
+int nodes_party_add(struct proxy *p, struct party *one, const struct config_party *c,
+                    size_t *who)
+{
+    if (add_party(p, one, who) < 0)
+        return -ENOMEM;
+    if (c == NULL || add_dialers(p, c, *who) == 0)
+        return 0;
+    drop_dialers(p, *who);
+    p->party[*who] = NULL;
+    return -ENOMEM;
+}
+
+void nodes_party_from_nowhere(struct proxy *p, size_t who)
+{
+    drop_dialers(p, who);
+}
+
+int nodes_party_from(struct proxy *p, size_t who, const struct config_party *c)
+{
+    drop_dialers(p, who);
+    return add_dialers(p, c, who);
+}
+
 /* ---- a node ---- */
 
 static void free_node(struct node *n)
@@ -162,12 +186,7 @@ static struct node *add_node(struct proxy *p, const struct config_node *c)
     p->node = all;
     if ((n = new_node(p, c)) == NULL)
         return NULL;
-    if (add_party(p, &n->party, &n->who) < 0) {
-        free_node(n);
-        return NULL;
-    }
-    if (add_dialers(p, &c->party, n->who) < 0) {
-        p->party[n->who] = NULL;
+    if (nodes_party_add(p, &n->party, &c->party, &n->who) < 0) {
         free_node(n);
         return NULL;
     }
@@ -191,29 +210,16 @@ static int find(const struct proxy *p, const char *name, struct node **out, stru
 
 /* ---- all of them ---- */
 
-static int add_client(struct proxy *p, const char *name, const struct config_party *c)
-{
-    struct party *one = &p->client[p->clients++];
-    size_t who;
-
-    *one = (struct party){.name = strdup(name), .kind = PARTY_CLIENT};
-    if (one->name == NULL || add_party(p, one, &who) < 0)
-        return -ENOMEM;
-    return c ? add_dialers(p, c, who) : 0;
-}
-
 int nodes_build(struct proxy *p, const struct config *c)
 {
     int err = 0;
 
-    if ((p->client = calloc(c->nclients + 1, sizeof *p->client)) == NULL)
-        return -ENOMEM;
     for (size_t i = 0; i < c->nnodes; i++)
         if (add_node(p, &c->nodes[i]) == NULL)
             return -ENOMEM;
     for (size_t i = 0; i < c->nclients && err == 0; i++)
-        err = add_client(p, c->clients[i].name, &c->clients[i]);
-    return err ? err : add_client(p, "client", NULL);
+        err = clients_add(p, c->clients[i].name, &c->clients[i]);
+    return err ? err : clients_add(p, "client", NULL);
 }
 
 static void log_listening(const struct node *n)
@@ -244,19 +250,23 @@ int nodes_listen(struct proxy *p, const struct config *c, struct err *e)
 /* Does a session still know it, as the one that is dialed or as the one that dials? */
 static bool is_known(const struct node *n)
 {
-    const struct proxy *p = n->proxy;
-    const struct link *l;
-
     if (n->listener.looking)
         return true;
     for (size_t i = 0; i < n->links; i++)
         if (n->link[i] && n->link[i]->live)
             return true;
+    return nodes_party_known(n->proxy, n->who);
+}
+
+bool nodes_party_known(const struct proxy *p, size_t who)
+{
+    const struct link *l;
+
     for (size_t i = 0; i < p->nodes; i++)
-        if ((l = nodes_link_seen(p->node[i], n->who)) != NULL && l->live)
+        if ((l = nodes_link_seen(p->node[i], who)) != NULL && l->live)
             return true;
     for (const struct node *other = p->gone; other; other = other->gone)
-        if ((l = nodes_link_seen(other, n->who)) != NULL && l->live)
+        if ((l = nodes_link_seen(other, who)) != NULL && l->live)
             return true;
     return false;
 }
@@ -270,6 +280,15 @@ static void forget_links(struct node *of, size_t who)
     of->link[who] = NULL;
 }
 
+void nodes_party_forget(struct proxy *p, size_t who)
+{
+    for (size_t i = 0; i < p->nodes; i++)
+        forget_links(p->node[i], who);
+    for (struct node *other = p->gone; other; other = other->gone)
+        forget_links(other, who);
+    p->party[who] = NULL;
+}
+
 void nodes_reap(struct proxy *p)
 {
     for (struct node **at = &p->gone; *at;) {
@@ -280,13 +299,10 @@ void nodes_reap(struct proxy *p)
             continue;
         }
         *at = n->gone;
-        for (size_t i = 0; i < p->nodes; i++)
-            forget_links(p->node[i], n->who);
-        for (struct node *other = p->gone; other; other = other->gone)
-            forget_links(other, n->who);
-        p->party[n->who] = NULL;
+        nodes_party_forget(p, n->who);
         free_node(n);
     }
+    clients_reap(p);
 }
 
 void nodes_free(struct proxy *p)
@@ -299,10 +315,8 @@ void nodes_free(struct proxy *p)
         p->gone = n->gone;
         free_node(n);
     }
-    for (size_t i = 0; p->client && i < p->clients; i++)
-        free((char *)(uintptr_t)p->client[i].name);
     free(p->node);
-    free(p->client);
+    clients_free(p);
     free(p->party);
     free(p->dialer);
     names_free(p);
@@ -405,6 +419,17 @@ int nodes_upstream(struct proxy *p, const char *name, const struct addr *upstrea
 
     if (err == 0)
         n->upstream = *upstream;
+    return err;
+}
+
+int nodes_sources(struct proxy *p, const char *name, const struct config_party *c,
+                  struct err *e)
+{
+    struct node *n;
+    int err = find(p, name, &n, e);
+
+    if (err == 0 && nodes_party_from(p, n->who, c) < 0)
+        err = err_set(e, -ENOMEM, "out of memory");
     return err;
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clients.h"
 #include "shell.h"
 
 size_t proxy_parties(const struct proxy *p, struct party *out, size_t max)
@@ -10,7 +11,7 @@ size_t proxy_parties(const struct proxy *p, struct party *out, size_t max)
     size_t n = p->nodes + p->clients;
 
     for (size_t i = 0; i < n && i < max; i++)
-        out[i] = i < p->nodes ? p->node[i]->party : p->client[i - p->nodes];
+        out[i] = i < p->nodes ? p->node[i]->party : p->client[i - p->nodes]->party;
     return n;
 }
 

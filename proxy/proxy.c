@@ -325,6 +325,18 @@ static uint64_t raise_descriptors(uint64_t sessions)
     return sessions;
 }
 
+void proxy_limits(struct proxy *p, const struct config *c)
+{
+    p->core.lane_limit = c->lane_limit;
+    p->core.pool.limit = c->total_limit;
+    p->connect_timeout = c->connect_timeout;
+    p->when_down = c->when_down;
+    p->session_limit = raise_descriptors(c->session_limit);
+    for (size_t i = 0; i < p->nodes; i++)
+        listener_resume(&p->node[i]->listener);
+    proxy_room(p);
+}
+
 /* ---- life ---- */
 
 static void free_proxy(struct proxy *p)
@@ -452,10 +464,6 @@ int proxy_open(uv_loop_t *loop, const struct config *c, struct proxy **out, stru
     p->loop = loop;
     p->open = 1;
     p->core.seed = c->seed;
-    p->core.lane_limit = c->lane_limit;
-    p->core.pool.limit = c->total_limit;
-    p->connect_timeout = c->connect_timeout;
-    p->when_down = c->when_down;
     p->replace_qdisc = c->replace_qdisc;
     p->expiry.call = on_expiry;
     p->feed.call = on_feed;
@@ -466,7 +474,7 @@ int proxy_open(uv_loop_t *loop, const struct config *c, struct proxy **out, stru
     }
     pulse_open(&p->pulse, loop, p);
     p->open++;
-    p->session_limit = raise_descriptors(c->session_limit);
+    proxy_limits(p, c);
     hosts_clean();
     if ((err = setup(p, c, e)) < 0 || (err = nodes_listen(p, c, e)) < 0) {
         proxy_close(p, 0, NULL, NULL);

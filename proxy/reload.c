@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients.h"
 #include "log.h"
 #include "shell.h"
 
@@ -48,11 +49,10 @@ static bool same_sources(const struct config_party *a, const struct config_party
            same_texts(a->said, a->nsaid, b->said, b->nsaid);
 }
 
-/* Is it still the same node, whatever it leads to? */
+/* Is it still the same node, wherever it leads to and whoever it is? */
 static bool same_node(const struct config_node *a, const struct config_node *b)
 {
-    return a && b && a->kind == b->kind && same_address(&a->listen, &b->listen) &&
-           same_sources(&a->party, &b->party);
+    return a && b && a->kind == b->kind && same_address(&a->listen, &b->listen);
 }
 
 /* ---- nodes ---- */
@@ -89,6 +89,8 @@ static void put_in(struct proxy *p, const struct config *had, const struct confi
         if (same_node(old, n)) {
             if (!same_address(&old->upstream, &n->upstream))
                 err = nodes_upstream(p, n->party.name, &n->upstream, &why);
+            if (err == 0 && !same_sources(&old->party, &n->party))
+                err = nodes_sources(p, n->party.name, &n->party, &why);
         } else if ((err = proxy_node_add(p, n, false, &why)) == 0 &&
                    (err = proxy_node_start(p, n->party.name, &why)) < 0) {
             (void)!proxy_node_remove(p, n->party.name, NULL);
@@ -153,15 +155,97 @@ static int set_rules(struct proxy *p, const struct config *had, const struct con
     return err;
 }
 
-static bool same_clients(const struct config *a, const struct config *b)
+/* ---- who dials ---- */
+
+static const struct config_party *client_named(const struct config *c, const char *name)
 {
-    if (a->nclients != b->nclients)
-        return false;
-    for (size_t i = 0; i < a->nclients; i++)
-        if (strcmp(a->clients[i].name, b->clients[i].name) != 0 ||
-            !same_sources(&a->clients[i], &b->clients[i]))
-            return false;
-    return true;
+    for (size_t i = 0; i < c->nclients; i++)
+        if (strcmp(c->clients[i].name, name) == 0)
+            return &c->clients[i];
+    return NULL;
+}
+
+static void set_clients(struct proxy *p, const struct config *had,
+                        const struct config *next, struct err *e)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < had->nclients; i++) {
+        struct client *c = clients_find(p, had->clients[i].name);
+
+        if (c && client_named(next, had->clients[i].name) == NULL)
+            clients_remove(p, c);
+    }
+    for (size_t i = 0; i < next->nclients && err == 0; i++) {
+        const struct config_party *now = &next->clients[i],
+                                  *old = client_named(had, now->name);
+        struct client *c = clients_find(p, now->name);
+
+        if (c == NULL)
+            err = clients_add(p, now->name, now);
+        else if (old == NULL || !same_sources(old, now))
+            err = nodes_party_from(p, c->who, now);
+    }
+    if (err)
+        note(e, &(struct err){.code = err, .text = "out of memory"});
+}
+
+/* Of whom it has changed where he comes from. A name may lead nowhere so far: who may be
+ * known by one stays who he is. */
+static bool is_moved(const struct config_party *a, const struct config_party *b)
+{
+    return a && b && !same_sources(a, b) && b->nhosts == 0;
+}
+
+/* Sessions are whose they would be if they came now; none of them is ended. */
+static void identify(struct proxy *p, const struct config *had, const struct config *next)
+{
+    for (size_t i = 0; i < next->nnodes; i++) {
+        const struct config_node *n = &next->nodes[i],
+                                 *old = node_named(had, n->party.name);
+
+        if (old && is_moved(&old->party, &n->party))
+            sessions_doubt(p, &nodes_find(p, n->party.name)->party);
+    }
+    for (size_t i = 0; i < next->nclients; i++) {
+        const struct config_party *c = &next->clients[i];
+        const struct client *now = clients_find(p, c->name);
+
+        if (now && is_moved(client_named(had, c->name), c))
+            sessions_doubt(p, &now->party);
+    }
+    for (const struct client *c = p->strangers; c; c = c->gone)
+        sessions_doubt(p, &c->party);
+    for (struct session *s = p->sessions; s; s = session_next(s))
+        (void)session_identify(s);
+    names_look(p);
+    nodes_reap(p);
+}
+
+/* ---- what a restart takes up ---- */
+
+static bool differ(const char *a, const char *b)
+{
+    return (a == NULL) != (b == NULL) || (a && strcmp(a, b) != 0);
+}
+
+static void say_what_stays(const struct config *had, const struct config *next)
+{
+    const char *what = NULL;
+
+    if (had->seed_given != next->seed_given ||
+        (next->seed_given && had->seed != next->seed))
+        what = "seed";
+    else if (differ(had->journal, next->journal))
+        what = "journal";
+    else if (differ(had->replay, next->replay))
+        what = "replay";
+    else if (had->precise != next->precise)
+        what = "precise";
+    else if (had->replace_qdisc != next->replace_qdisc)
+        what = "replace-qdisc";
+    if (what)
+        log_warn("reload", "reason=\"%s is taken up by a restart only\"", what);
 }
 
 int reload(struct proxy *p, const struct config *had, const struct config *next,
@@ -170,10 +254,12 @@ int reload(struct proxy *p, const struct config *had, const struct config *next,
     struct err why = {0};
 
     e->code = 0;
-    if (!same_clients(had, next))
-        log_warn("reload", "reason=\"clients are taken up by a restart only\"");
+    say_what_stays(had, next);
     take_out(p, had, next);
     put_in(p, had, next, e);
+    set_clients(p, had, next, e);
+    identify(p, had, next);
+    proxy_limits(p, next);
     if (set_rules(p, had, next, &why) < 0)
         note(e, &why);
     return e->code;

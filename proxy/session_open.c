@@ -140,7 +140,8 @@ static void move(struct session *s, struct link *l)
         proxy_replicating(s->proxy, l, s->dialog.repl && repl_granted(s->dialog.repl));
 }
 
-bool session_identify(struct session *s)
+/* At least as well as before, unless it is in doubt who it is. */
+static bool identify(struct session *s, bool in_doubt)
 {
     struct proxy *p = s->proxy;
     struct sockaddr_storage peer;
@@ -155,11 +156,24 @@ bool session_identify(struct session *s)
     if (who == SIZE_MAX)
         who = nodes_who(p, (struct sockaddr *)&peer,
                         s->dialog.track.role == ROLE_SENTINEL);
-    if (p->party[who] == nodes_rest(p) || p->party[who] == s->link->from ||
-        (l = nodes_link(s->node, who)) == NULL)
+    if (p->party[who] == nodes_rest(p) && !in_doubt)
         return false; /* a name that leads nowhere for a while changes nobody */
+    if (p->party[who] == s->link->from || (l = nodes_link(s->node, who)) == NULL)
+        return false;
     move(s, l);
     return true;
+}
+
+bool session_identify(struct session *s)
+{
+    return identify(s, false);
+}
+
+void sessions_doubt(struct proxy *p, const struct party *was)
+{
+    for (struct session *s = p->sessions; s; s = session_next(s))
+        if (s->link->from == was)
+            (void)identify(s, true);
 }
 
 void session_start(struct proxy *p, struct node *n, int fd, const struct sockaddr *peer)
