@@ -106,7 +106,7 @@ def test_the_scenario_job_plays_its_steps_and_says_what_clients_saw(plain):
     job, = plain.apply("k8s/examples/jobs/scenario")
     played, saw = result_of(job, "scenario"), result_of(job)
     assert (played["outcome"], played["proxies"], played["failed"]) == ("done", 1, 0)
-    assert len(played["steps"]) == 5 == job.log("scenario").stdout.count('"event":"step"')
+    assert len(played["steps"]) == 4 == job.log("scenario").stdout.count('"event":"step"')
     assert job.wait("scenario") == job.wait("probe") == 0
     assert saw["reads"]["stale"] > 0, "replicas were slow, and then cut off"
     assert json.loads(sunder(plain, "rules", "-o", "json")) == []
