@@ -84,8 +84,10 @@ def test_a_split_brain_has_writes_on_both_sides_and_keeps_those_of_the_new_maste
 
 def test_with_enough_replicas_demanded_a_planned_failover_loses_next_to_nothing(runs):
     planned = rows(runs, "planned-failover-loses")
-    assert planned["the same, min-replicas 2"]["lost"] <= 5
-    assert planned["SENTINEL FAILOVER"]["lost"] > 50
+    lost = planned["SENTINEL FAILOVER"]["lost"]
+    assert lost > 50
+    # What it takes before it sees that the replica has left: on a busy machine, longer.
+    assert planned["the same, min-replicas 2"]["lost"] <= lost / 10
 
 
 def test_writes_that_were_paused_are_lost_as_well(runs):
