@@ -281,6 +281,8 @@ static int run_on(struct stage *s, const struct doors *d)
         print_json(s->lab, d);
     else
         print_text(s->lab, d);
+    if (ferror(stdout))
+        return STATUS_MET; /* nobody knows where it is; main() says why */
     return stage_idle(s) == -EINTR ? STATUS_MET : STATUS_ENVIRONMENT;
 }
 

@@ -102,8 +102,6 @@ static int tell(const struct survey *s, const struct traps *t)
         picture_servers(stdout, s);
         picture_traps(stdout, t, cli_colour(stdout));
     }
-    if (fflush(stdout) != 0)
-        return STATUS_ENVIRONMENT;
     return t->n ? STATUS_NOT_MET : STATUS_MET;
 }
 

@@ -231,8 +231,6 @@ static int run_hello(const struct usage *u, struct hello *h, const char *given, 
         status = say_json(h);
     else
         say_text(h);
-    if (fflush(stdout) != 0)
-        status = STATUS_ENVIRONMENT;
     free(h->mystery);
     return status;
 }

@@ -1,6 +1,10 @@
 /* main.c -- the table of subcommands. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "commands.h"
@@ -71,7 +75,38 @@ static int unknown(const char *word)
     return STATUS_USAGE;
 }
 
-int main(int argc, char **argv)
+/* What is opened later must not become our standard output because nobody gave us one. */
+static void hold_standard_files(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDONLY);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* All that was asked for has been written, or the exit code says otherwise. A reader who
+ * went away, as `head` does, need not be told. */
+static int close_output(int status)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    bool failed;
+    int why;
+
+    errno = 0;
+    failed = fflush(stdout) != 0;
+    why = errno;
+    if ((!failed && !ferror(stdout)) || status > STATUS_NOT_MET)
+        return status;
+    if (poll(&out, 1, 0) != 1 || !(out.revents & POLLERR))
+        fprintf(stderr, "sunder: cannot write the output%s%s\n", why ? ": " : "",
+                why ? strerror(why) : "");
+    return STATUS_ENVIRONMENT;
+}
+
+static int run(int argc, char **argv)
 {
     if (argc < 2)
         return help(stderr);
@@ -88,4 +123,10 @@ int main(int argc, char **argv)
     if (control_knows(argv[1]))
         return cmd_control(argc - 1, argv + 1);
     return unknown(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+    hold_standard_files();
+    return close_output(run(argc, argv));
 }

@@ -117,6 +117,41 @@ def test_help_has_an_example_and_goes_to_standard_output():
     assert done.stderr == ""
 
 
+SHORT = [["--help"], ["faults"], ["exercise", "list"], ["proxy", "--help"],
+         ["completion", "bash"], ["topology", "config", "--node", "r1,h:1,h:2"]]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+@pytest.mark.parametrize("argv", SHORT)
+def test_output_that_is_lost_is_said_and_is_the_environments_fault(argv):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([SUNDER, *argv], stdout=full, stderr=subprocess.PIPE,
+                              text=True, timeout=DEADLINE, check=False)
+    assert done.returncode == ENVIRONMENT
+    assert done.stderr.splitlines() == [
+        "sunder: cannot write the output: No space left on device"]
+
+
+def test_a_reader_who_has_enough_is_not_told_about_it():
+    read, write = os.pipe()
+    os.close(read)
+    # SIGPIPE is ignored, as in a lab.
+    with subprocess.Popen([SUNDER, "faults"], stdout=write, stderr=subprocess.PIPE,
+                          restore_signals=False) as process:
+        os.close(write)
+        assert process.stderr.read() == b""
+        assert process.wait(DEADLINE) == ENVIRONMENT
+
+
+@pytest.mark.parametrize("argv", SHORT + [["proxy", "--listen", "127.0.0.1:0",
+                                           "--upstream", "127.0.0.1:1", "--check"]])
+def test_without_standard_files_nothing_else_takes_their_place(argv):
+    done = subprocess.run(["sh", "-c", 'exec "$@" <&- >&-', "sh", SUNDER, *argv],
+                          stderr=subprocess.PIPE, text=True, timeout=DEADLINE,
+                          check=False)
+    assert done.returncode == ENVIRONMENT and "Bad file descriptor" in done.stderr
+
+
 def test_version_is_one_line():
     done = run("--version")
     assert done.returncode == 0
