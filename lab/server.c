@@ -79,7 +79,11 @@ static int find(struct server *s, const char *name, struct err *e)
 
     if (name != NULL) {
         rc = process_find(name, s->path, sizeof s->path);
-        return rc < 0 ? err_set(e, rc, "cannot run '%s': %s", name, strerror(-rc)) : 0;
+        if (rc == 0)
+            return 0;
+        err_set(e, rc, "cannot run '%s': %s", name, strerror(-rc));
+        err_hint(e, "--redis-server is the path of a redis-server or valkey-server");
+        return rc;
     }
     if (process_find("redis-server", s->path, sizeof s->path) == 0 ||
         process_find("valkey-server", s->path, sizeof s->path) == 0)

@@ -169,6 +169,7 @@ const char *url_or_env(const char *given, const char *variable, struct err *e)
     if (given && *given)
         return given;
     err_set(e, -EINVAL, "no URL given, and %s is not set", variable);
-    err_hint(e, "export %s=redis://127.0.0.1:6379", variable);
+    err_hint(e, "export %s=redis://127.0.0.1:%s", variable,
+             strcmp(variable, "URL_S") == 0 ? "26379" : "6379");
     return NULL;
 }
