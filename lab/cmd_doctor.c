@@ -36,7 +36,7 @@ static const struct opt opts[] = {
 static const struct usage usage = {
     "doctor",
     "[-o FORMAT]",
-    "Say what this machine can do: which faults, as whom, with which servers; and how\n"
+    "Say what this machine can do: which faults, as whom, with which servers; and how "
     "to get what is missing. Everything is tried, and nothing is changed.",
     "sunder doctor",
     opts,

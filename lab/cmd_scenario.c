@@ -44,12 +44,19 @@ static int refuse(const struct err *e)
     return cli_fail(&usage, e->code == -EINVAL ? STATUS_USAGE : STATUS_ENVIRONMENT, e);
 }
 
+static void count(const char *before, unsigned long long n, const char *what)
+{
+    printf("%s%llu %s%s", before, n, what, n == 1 ? "" : "s");
+}
+
 static int check(const struct scenario *s)
 {
-    printf("sound: %llu replicas, %llu sentinels, %zu rules, %zu steps, "
-           "%zu expectations\n",
-           (unsigned long long)s->replicas, (unsigned long long)s->sentinels, s->nrules,
-           s->nsteps, s->nexpect);
+    count("sound: ", s->replicas, "replica");
+    count(", ", s->sentinels, "sentinel");
+    count(", ", s->nrules, "rule");
+    count(", ", s->nsteps, "step");
+    count(", ", s->nexpect, "expectation");
+    putchar('\n');
     return STATUS_MET;
 }
 

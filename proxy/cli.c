@@ -165,7 +165,8 @@ static void print_help(const struct usage *u)
 {
     int column = help_column(u);
 
-    printf("usage: sunder%s%s %s\n\n", gap(u), u->command, u->line);
+    printf("usage: sunder%s%s%s%s\n\n", gap(u), u->command, u->line[0] ? " " : "",
+           u->line);
     print_wrapped(u->about, 0, 0);
     printf("\noptions:\n");
     for (const struct opt *o = u->opts; o && o->name; o++)

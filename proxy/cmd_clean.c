@@ -8,8 +8,8 @@
 static const struct usage usage = {
     "clean",
     "",
-    "Remove what a proxy that was killed left on the network devices of this machine.\n"
-    "What others put there stays, and so does what a living proxy needs. A proxy that\n"
+    "Remove what a proxy that was killed left on the network devices of this machine. "
+    "What others put there stays, and so does what a living proxy needs. A proxy that "
     "starts does this by itself, and one that ends leaves nothing.",
     "sunder clean",
     (const struct opt[]){{0}},

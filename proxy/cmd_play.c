@@ -95,7 +95,8 @@ static int print_begun(const struct fan *f)
     if (is_json())
         print_json(all);
     else if (flags.check)
-        printf("sound: %zu steps\n", json_array_size(json_object_get(all, "steps")));
+        printf("sound: %zu step%s\n", json_array_size(json_object_get(all, "steps")),
+               json_array_size(json_object_get(all, "steps")) == 1 ? "" : "s");
     else
         table_print(stdout, all,
                     strcmp(flags.output, "wide") == 0 ? TABLE_WIDE : TABLE_TEXT, NULL);

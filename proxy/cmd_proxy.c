@@ -95,10 +95,10 @@ static const struct opt opts[] = {
 static const struct usage usage = {
     "proxy",
     "[--config FILE | --listen ADDR --upstream ADDR] [--rule SENTENCE]...",
-    "Stand in front of Redis and Sentinel nodes and break exactly what the rules say.\n"
-    "Logs go to standard error. SIGTERM drains, a second one ends at once; SIGUSR1\n"
-    "logs a line of counters; SIGHUP rereads the configuration, and what has not\n"
-    "changed keeps its sessions. In place of toxiproxy-server it takes that one's\n"
+    "Stand in front of Redis and Sentinel nodes and break exactly what the rules say. "
+    "Logs go to standard error. SIGTERM drains, a second one ends at once; SIGUSR1 "
+    "logs a line of counters; SIGHUP rereads the configuration, and what has not "
+    "changed keeps its sessions. In place of toxiproxy-server it takes that one's "
     "options, with one dash or two, and its configuration file.",
     "sunder proxy --listen 127.0.0.1:16379 --upstream 127.0.0.1:6379 "
     "--rule 'on client -> * when command=GET do latency 20ms'",
@@ -394,7 +394,8 @@ int cmd_proxy(int argc, char **argv)
         status = cli_fail(&usage, e.code == -ENOENT ? STATUS_ENVIRONMENT : STATUS_USAGE,
                           &e);
     else if (flags.check)
-        status = printf("sound: %zu nodes, %zu rules\n", c.nnodes, c.nrules) < 0;
+        status = printf("sound: %zu node%s, %zu rule%s\n", c.nnodes,
+                        c.nnodes == 1 ? "" : "s", c.nrules, c.nrules == 1 ? "" : "s") < 0;
     else
         status = serve(&c, &e) < 0 ? cli_fail(&usage, STATUS_ENVIRONMENT, &e)
                                    : STATUS_MET;

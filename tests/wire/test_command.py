@@ -117,6 +117,29 @@ def test_help_has_an_example_and_goes_to_standard_output():
     assert done.stderr == ""
 
 
+def helps():
+    listed = run("--help").stdout
+    return [line.split()[0] for line in listed.splitlines() if line.startswith("  ")
+            and not line.startswith("  sunder")]
+
+
+@pytest.mark.parametrize("command", helps())
+def test_no_line_of_a_help_is_broken_in_the_middle(command):
+    """A text that was wrapped by hand and then again has words that stand alone."""
+    text = run(command, "--help").stdout
+    about = text.split("\n\n")[1].splitlines()
+    assert not any(line.endswith(" ") for line in text.splitlines())
+    for line, following in zip(about, about[1:]):
+        if not line.endswith((".", ":", "?")):
+            assert len(line) + 1 + len(following.split()[0]) > 78, line
+
+
+def test_one_is_not_many(config):
+    path = config("nodes: [{name: r1, listen: '127.0.0.1:0', upstream: '127.0.0.1:1'}]\n"
+                  "rules: [on client -> r1 do hang]\n")
+    assert run("proxy", "--check", "--config", path).stdout == "sound: 1 node, 1 rule\n"
+
+
 SHORT = [["--help"], ["faults"], ["exercise", "list"], ["proxy", "--help"],
          ["completion", "bash"], ["topology", "config", "--node", "r1,h:1,h:2"]]
 

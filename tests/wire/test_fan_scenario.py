@@ -126,7 +126,7 @@ def test_what_makes_no_sense_is_refused_once_with_its_line(crowd, steps):
     done = many.run("scenario", "play", steps(f"{NOW}1s CUT client r1 HOW\n"), code=USAGE)
     assert "line 2" in done.stderr and done.stderr.count("\n") <= 2
     assert many.run("scenario", "play", "--check", steps(NOW)).stdout == \
-        "sound: 1 steps\n"
+        "sound: 1 step\n"
     assert states(many) == ["none"] * 2
 
 
