@@ -74,6 +74,9 @@ struct config {
 void config_init(struct config *c); /* the defaults above, no nodes */
 void config_release(struct config *c);
 
+/* A seed for who gave none; below 10^9, so that it can be typed again. */
+uint64_t config_draw_seed(void);
+
 /* Read a file, or "-" for standard input, or text already in memory. 0, or a negative
  * errno and *e ("cannot read 'x': No such file or directory"). On error *c holds what
  * config_release can free. */

@@ -4,6 +4,7 @@
  * comments.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,8 +18,9 @@
 #include "stage.h"
 #include "surfaces.h"
 
-#define URLS     512
-#define ANY_PORT "127.0.0.1:0" /* any number of labs run side by side */
+#define URLS      512
+#define NOT_GIVEN UINT64_MAX
+#define ANY_PORT  "127.0.0.1:0" /* any number of labs run side by side */
 
 struct flags {
     uint64_t replicas, sentinels, clients, quorum, seed, backlog, data;
@@ -206,6 +208,8 @@ static void print_text(const struct lab *l, const struct doors *d)
     print_clients(lab_topology(l));
     print_links(lab_topology(l));
     print_watch(l);
+    if (lab_proxy(l))
+        printf("# seed %" PRIu64 ", for what rules leave to chance\n", flags.seed);
     print_doors(d);
     printf("# %s in %s; Ctrl-C ends it\n",
            server_print(lab_server(l), server, sizeof server), lab_directory(l));
@@ -264,6 +268,8 @@ static void print_json(const struct lab *l, const struct doors *d)
                     lab_directory(l), "direct", lab_proxy(l) == NULL, "nodes",
                     json_nodes(l), "links", json_links(lab_topology(l)));
     json_object_set_new(all, "url_d", json_string(u.places));
+    if (lab_proxy(l))
+        json_object_set_new(all, "seed", json_integer((json_int_t)flags.seed));
     json_object_set_new(all, "api", json_string(d->api));
     json_object_set_new(all, "console", json_string(d->console));
     if (lab_topology(l)->sentinels > 0)
@@ -401,6 +407,7 @@ int cmd_lab(int argc, char **argv)
     flags = (struct flags){
         .replicas = 2, .persistence = "none", .diskless = "yes", .output = "text"};
     flags.api = flags.console = ANY_PORT;
+    flags.seed = NOT_GIVEN;
     at = cli_parse(&usage, argc, argv, &status);
     if (at < 0)
         return status;
@@ -425,8 +432,10 @@ int cmd_lab(int argc, char **argv)
     o.keep = flags.keep;
     o.rules = flags.rules.item;
     o.nrules = flags.rules.n;
+    if (flags.seed == NOT_GIVEN)
+        flags.seed = config_draw_seed();
     o.seed = flags.seed;
-    o.seed_given = flags.seed != 0;
+    o.seed_given = true;
     o.journal = flags.journal;
     o.direct = flags.direct;
     log_level = LOG_WARN;

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -105,16 +104,6 @@ static const struct usage usage = {
     opts,
 };
 
-/* The seed is logged, so that a run without one can be repeated too. */
-static uint64_t draw_seed(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return ((uint64_t)t.tv_nsec << 20 ^ (uint64_t)t.tv_sec ^ (uint64_t)getpid()) %
-           1000000000;
-}
-
 static int apply_limits(struct config *c, struct err *e)
 {
     if (flags.seed != UNSET) {
@@ -189,8 +178,8 @@ static int build_config(struct config *c, struct err *e)
         err = apply_limits(c, e);
     if (err == 0)
         err = check_config(c, e);
-    if (err == 0 && !c->seed_given)
-        c->seed = draw_seed();
+    if (err == 0 && !c->seed_given) /* it is logged: the run can be repeated, too */
+        c->seed = config_draw_seed();
     return err;
 }
 

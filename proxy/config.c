@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "config_parts.h"
 
@@ -25,6 +27,15 @@ static const char *const somebody[] = {"master", "replica", "sentinel", "client"
 
 static const char *const kinds[] = {"redis", "sentinel", NULL};
 static const char *const ways_down[] = {"reset", "refuse", NULL};
+
+uint64_t config_draw_seed(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return ((uint64_t)t.tv_nsec << 20 ^ (uint64_t)t.tv_sec ^ (uint64_t)getpid()) %
+           1000000000;
+}
 
 void config_init(struct config *c)
 {

@@ -339,7 +339,7 @@ def test_valkey_is_found_when_there_is_no_redis(tmp_path):
 def test_a_wrong_server_is_named(tmp_path, what, words):
     out = sunder("lab", "--redis-server", what, env={"TMPDIR": str(tmp_path)})
     assert out.returncode == 3 and words in out.stderr
-    assert out.stderr.count("\n") == 1
+    assert out.stderr.count("\n") <= 2
     assert not list(tmp_path.glob("sunder-lab*"))
 
 
@@ -492,6 +492,18 @@ def test_the_journal_has_what_the_rules_decided(tmp_path):
                  env={"TMPDIR": str(tmp_path)})
     assert out.returncode == 0, out.stderr
     assert "seed=7" in journal.read_text() and "slow" in journal.read_text()
+
+
+def test_a_seed_that_is_not_given_is_drawn_and_told(tmp_path):
+    seeds = set()
+    for _ in range(2):
+        with Lab(tmp_path, "--replicas", "0") as running:
+            info = sunder("info", "-o", "json", env={"SUNDER_API": running.map["api"]})
+            assert json.loads(info.stdout)["seed"] == running.map["seed"]
+            seeds.add(running.map["seed"])
+    assert len(seeds) == 2
+    with Lab(tmp_path, "--replicas", "0", "--seed", "0") as running:
+        assert running.map["seed"] == 0
 
 
 def test_a_direct_lab_has_no_proxy_anywhere(tmp_path):
