@@ -22,7 +22,7 @@ static struct flags {
     const char *sentinel, *master, *output, *pod, *space, *from;
     uint64_t pid;
     nsec timeout;
-    bool pretty;
+    bool pretty, kubectl;
 } flags;
 
 static const struct opt opts[] = {
@@ -35,6 +35,8 @@ static const struct opt opts[] = {
      "of wait: the master that was, if it may have changed already"},
     {"pid", 0, OPT_COUNT, &flags.pid, "PID", "of kill: end this process"},
     {"pod", 0, OPT_TEXT, &flags.pod, "NAME", "of kill: run kubectl delete pod NAME"},
+    {"kubectl", 0, OPT_FLAG, &flags.kubectl, NULL,
+     "of kill: likewise the pod that the master's address is named after"},
     {"namespace", 0, OPT_TEXT, &flags.space, "NAME", "of kill: where the pod is"},
     {"output", 'o', OPT_TEXT, &flags.output, "FORMAT", "text, wide or json"},
     {"pretty", 0, OPT_FLAG, &flags.pretty, NULL, "JSON over many lines"},
@@ -343,28 +345,54 @@ static int failover(void)
     return change(ask_failover);
 }
 
-static int delete_pod(struct err *e)
+/* "redis-0.redis.svc.cluster.local:6379" is pod redis-0; a number is nobody's name. It
+ * goes to a command, so it is what a pod may be called and nothing else. */
+static int name_pod(const char *address, char pod[ADDR_HOST_MAX], struct err *e)
+{
+    size_t len = strcspn(address, ".:");
+
+    snprintf(pod, ADDR_HOST_MAX, "%.*s", (int)len, address);
+    if (strspn(pod, "abcdefghijklmnopqrstuvwxyz0123456789-") == len && pod[0] != '-' &&
+        strspn(pod, "0123456789") < len)
+        return 0;
+    err_set(e, -EINVAL, "no pod is named after %s", address);
+    err_hint(e, "name it with --pod, or have hostnames announced");
+    return -EINVAL;
+}
+
+static int delete_pod(const char *pod, struct err *e)
 {
     const char *argv[] = {"kubectl",     "delete",       "pod",
-                          flags.pod,     "--wait=false", "--ignore-not-found",
+                          pod,           "--wait=false", "--ignore-not-found",
                           "--namespace", flags.space,    NULL};
     int ended = 0;
-    pid_t pid;
+    pid_t child;
 
     if (flags.space == NULL)
         argv[6] = NULL;
-    pid = fork();
-    if (pid == 0) {
+    child = fork();
+    if (child == 0) {
         dup2(STDERR_FILENO, STDOUT_FILENO);
         execvp(argv[0], (char *const *)argv);
         fprintf(stderr, "cannot run kubectl: %s\n", strerror(errno));
         _exit(127);
     }
-    if (pid < 0 || waitpid(pid, &ended, 0) < 0)
+    if (child < 0 || waitpid(child, &ended, 0) < 0)
         return err_set(e, -errno, "cannot run kubectl: %s", strerror(errno));
     if (WIFEXITED(ended) && WEXITSTATUS(ended) == 0)
         return 0;
-    return err_set(e, -EIO, "kubectl delete pod %s has failed", flags.pod);
+    return err_set(e, -EIO, "kubectl delete pod %s has failed", pod);
+}
+
+static int end_pod(struct change *c, struct err *e)
+{
+    char named[ADDR_HOST_MAX];
+    const char *pod = flags.pod;
+
+    if (pod == NULL && name_pod(c->previous, named, e) < 0)
+        return -EINVAL;
+    c->attempts++;
+    return delete_pod(pod != NULL ? pod : named, e);
 }
 
 /* The first time it must work; later it may be dead, and is hoped to stay so. */
@@ -373,10 +401,8 @@ static int end_master(struct change *c, struct err *e)
     struct err later;
     pid_t pid = (pid_t)flags.pid;
 
-    if (flags.pod != NULL) {
-        c->attempts++;
-        return delete_pod(e);
-    }
+    if (flags.pod != NULL || flags.kubectl)
+        return end_pod(c, e);
     if (pid == 0)
         pid = sentinel_find_process(c->previous, ANSWER, c->attempts ? &later : e);
     if (pid < 0)

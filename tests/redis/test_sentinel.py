@@ -11,7 +11,7 @@ import subprocess
 import pytest
 from exercises import needs_redis
 from labs import DEADLINE, SUNDER, Lab, Redis, family, sunder, wait_until
-from servers import SERVER
+from servers import SERVER, Scripted
 
 pytestmark = needs_redis
 
@@ -212,19 +212,52 @@ def test_kill_ends_the_master_and_all_links_stay_proxied_when_it_returns(lab):
         back.wait(DEADLINE)
 
 
-def test_a_pod_is_deleted_through_kubectl(looking, tmp_path):
-    """Again and again, as long as nobody else is elected."""
-    seen = tmp_path / "seen"
-    kubectl = tmp_path / "kubectl"
+def kubectl_in(folder):
+    """One that does nothing, and what it was told."""
+    seen = folder / "seen"
+    kubectl = folder / "kubectl"
     kubectl.write_text(f'#!/bin/sh\necho "$@" >> {seen}\n')
     kubectl.chmod(0o755)
+    return seen, f"{folder}:{os.environ['PATH']}"
+
+
+def test_a_pod_is_deleted_through_kubectl(looking, tmp_path):
+    """Again and again, as long as nobody else is elected."""
+    seen, path = kubectl_in(tmp_path)
     done = sunder("sentinel", "kill", "--pod", "redis-0", "--namespace", "test",
                   "--timeout", "1500ms",
-                  env={"URL_S": looking.map["url_s"],
-                       "PATH": f"{tmp_path}:{os.environ['PATH']}"})
+                  env={"URL_S": looking.map["url_s"], "PATH": path})
     assert done.returncode == 1 and "still the master" in done.stderr
     assert seen.read_text().splitlines() == [
         "delete pod redis-0 --wait=false --ignore-not-found --namespace test"] * 2
+
+
+def sentinel_that_names(host):
+    """It knows nothing but where the master is."""
+    def serve(s):
+        while words := s.recv(4096).lower():
+            address = f"*2\r\n${len(host)}\r\n{host}\r\n$4\r\n6379\r\n".encode()
+            s.sendall(address if b"get-master-addr" in words else b"-ERR no\r\n")
+    return Scripted(serve)
+
+
+def test_the_pod_is_the_one_that_the_masters_name_begins_with(tmp_path):
+    seen, path = kubectl_in(tmp_path)
+    with sentinel_that_names("redis-2.redis.shop.svc.cluster.local") as sentinel:
+        done = sunder("sentinel", "kill", "--kubectl", "--timeout", "500ms",
+                      env={"URL_S": f"redis://{sentinel.at}", "PATH": path})
+    assert done.returncode == 1 and "still the master" in done.stderr
+    assert seen.read_text() == "delete pod redis-2 --wait=false --ignore-not-found\n"
+
+
+@pytest.mark.parametrize("host", ["10.1.2.3", "fd00::1", "--all", "a;b"])
+def test_what_cannot_be_the_name_of_a_pod_is_not_given_to_kubectl(tmp_path, host):
+    seen, path = kubectl_in(tmp_path)
+    with sentinel_that_names(host) as sentinel:
+        done = sunder("sentinel", "kill", "--kubectl",
+                      env={"URL_S": f"redis://{sentinel.at}", "PATH": path})
+    assert done.returncode == 2 and "no pod is named after" in done.stderr
+    assert "--pod" in done.stderr and not seen.exists()
 
 
 def test_kill_takes_no_process_that_is_not_the_master(looking):
