@@ -64,14 +64,28 @@ static int width_of(const struct survey *s)
     return (int)width + 4;
 }
 
+/* A number and a port at least; in a cluster they are names. */
+static int address_width(const struct survey *s, bool real)
+{
+    char at[ADDR_TEXT_MAX];
+    size_t width = 21, len;
+
+    for (size_t i = 0; i < s->servers; i++) {
+        len = strlen(address(real ? &s->server[i].real : &s->server[i].known, at));
+        width = len > width ? len : width;
+    }
+    return (int)width;
+}
+
 static void draw(FILE *f, const struct survey *s, size_t i, int depth)
 {
     const struct survey_server *v = &s->server[i];
     char known[ADDR_TEXT_MAX], real[ADDR_TEXT_MAX], name[ADDR_TEXT_MAX + 16];
 
     snprintf(name, sizeof name, "%*s%s%s", depth * 2, "", depth ? "- " : "", v->name);
-    fprintf(f, "%-*s %-9s %-21s %-21s ", width_of(s), name, role_of(v),
-            address(&v->known, known), address(&v->real, real));
+    fprintf(f, "%-*s %-9s %-*s %-*s ", width_of(s), name, role_of(v),
+            address_width(s, false), address(&v->known, known), address_width(s, true),
+            address(&v->real, real));
     draw_link(f, s, i);
     fprintf(f, "\n");
 }
@@ -114,8 +128,9 @@ static void draw_silent(FILE *f, const struct survey *s)
 
 void picture_servers(FILE *f, const struct survey *s)
 {
-    fprintf(f, "%-*s %-9s %-21s %-21s %s\n", width_of(s), "node", "role",
-            "through the proxy", "really at", s->service);
+    fprintf(f, "%-*s %-9s %-*s %-*s %s\n", width_of(s), "node", "role",
+            address_width(s, false), "through the proxy", address_width(s, true),
+            "really at", s->service);
     for (size_t i = 0; i < s->servers; i++)
         if (!s->server[i].sentinel && !s->server[i].replica) {
             draw(f, s, i, 0);
