@@ -111,6 +111,8 @@ k8s: all                            ## the manifests only: needs kubectl and npm
 test-k8s: all                       ## examples/plain as pods, with podman; SUNDER_PODS keeps
 	$Q-tools/install-deps pods node
 	$Q$(RUN) pods
+test-cluster: all                   ## docs/kubernetes.md, on the cluster of KUBECONFIG
+	$Q$(RUN) cluster
 test-host: all                      ## host faults only, in a kernel of their own
 	$Q-tools/install-deps host
 	$Q$(RUN) host
@@ -188,9 +190,8 @@ help:                               ## this list
 	@awk -F':.*## ' '/^[a-z_.-]+:.*## / { printf "  %-22s %s\n", $$1, $$2 }' Makefile
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
-.PHONY: all demo test check unit wire redis compat k8s test-k8s test-host fuzz-replay asan fuzz \
-        fuzzers bench format format-check tidy hdr-check layers sizes docs-check readme lint \
-        image install uninstall clean \
-        help FORCE
+.PHONY: all demo test check unit wire redis compat k8s test-k8s test-cluster test-host \
+        fuzz-replay asan fuzz fuzzers bench format format-check tidy hdr-check layers sizes \
+        docs-check readme lint image install uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
