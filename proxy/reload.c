@@ -220,6 +220,8 @@ static void identify(struct proxy *p, const struct config *had, const struct con
         (void)session_identify(s);
     names_look(p);
     nodes_reap(p);
+    p->replan = true; /* also when there is something wrong with the rules */
+    wake_set(&p->wake, &p->feed, uv_hrtime());
 }
 
 /* ---- what a restart takes up ---- */

@@ -87,7 +87,7 @@ def test_with_enough_replicas_demanded_a_planned_failover_loses_next_to_nothing(
     lost = planned["SENTINEL FAILOVER"]["lost"]
     assert lost > 50
     # What it takes before it sees that the replica has left: on a busy machine, longer.
-    assert planned["the same, min-replicas 2"]["lost"] <= lost / 10
+    assert planned["the same, min-replicas 2"]["lost"] <= max(5, lost / 20)
 
 
 def test_writes_that_were_paused_are_lost_as_well(runs):
