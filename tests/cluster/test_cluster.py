@@ -2,8 +2,8 @@
 
 Everything happens in a namespace that is made for it and goes at the end; should one be
 left behind, `kubectl delete namespace -l sunder/test=true`. The cluster must have the
-image: `make image`, and `kind load docker-image` or its like; or SUNDER_IMAGE names one of
-a registry.
+image: `make image`, and `kind load docker-image` or its like; or SUNDER_IMAGE names one
+of a registry.
 """
 
 import contextlib
