@@ -57,9 +57,11 @@ struct proxy {
     size_t             dialers;
     struct saying     *saying;
     size_t             sayings;
-    struct session    *sessions; /* doubly linked */
-    struct session    *starved;  /* wait for room in the pool, in no order */
-    uint64_t           session_limit, next_id;
+    struct session    *sessions;       /* doubly linked */
+    struct session    *starved;        /* wait for room in the pool, in no order */
+    uint64_t           sessions_asked; /* how many there may be, .. */
+    uint64_t           session_limit;  /* .. as far as descriptors go */
+    uint64_t           next_id;
     nsec               connect_timeout;
     enum when_down     when_down;
     struct proxy_stats stats; /* the parts that no one else counts */
@@ -80,6 +82,7 @@ struct wire proxy_wire(const struct proxy *p, const struct party *from,
                        const struct party *to, enum lane_id lane);
 void        proxy_unhold(struct proxy *p);       /* one of `open` is gone */
 void        proxy_room(struct proxy *p);         /* bytes have left the pool */
+void        proxy_reckon(struct proxy *p);       /* nodes have come or gone */
 void        proxy_session_gone(struct proxy *p); /* a descriptor pair is free again */
 
 /* The dialer has asked to replicate, or has been granted that; the node has been told to

@@ -336,6 +336,7 @@ int proxy_node_add(struct proxy *p, const struct config_node *c, bool polite,
         (n = add_node(p, c)) == NULL)
         return err_set(e, -ENOMEM, "out of memory");
     n->polite = polite;
+    proxy_reckon(p);
     names_look(p);
     return 0;
 }
@@ -447,6 +448,7 @@ int proxy_node_remove(struct proxy *p, const char *name, struct err *e)
         at++;
     memmove(&p->node[at], &p->node[at + 1], (p->nodes - at - 1) * sizeof(struct node *));
     p->nodes--;
+    proxy_reckon(p);
     n->gone = p->gone;
     p->gone = n;
     log_info("node.remove", "node=%s", n->party.name);

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -13,7 +14,7 @@
 #include "script.h"
 #include "shell.h"
 
-#define OWN_DESCRIPTORS 64 /* that are not sessions: listeners, loop, journal, API */
+#define OWN_DESCRIPTORS 64 /* that are neither sessions nor nodes: loop, journal, API */
 
 /* ---- the plan ---- */
 
@@ -304,25 +305,23 @@ void proxy_session_gone(struct proxy *p)
     proxy_room(p);
 }
 
-/* Two descriptors a session; the rest is ours. */
-static uint64_t raise_descriptors(uint64_t sessions)
+/* Two descriptors a session, one a node; the rest is ours. */
+void proxy_reckon(struct proxy *p)
 {
+    uint64_t ours = OWN_DESCRIPTORS + p->nodes;
+    rlim_t want = p->sessions_asked * 2 + ours;
     struct rlimit r;
-    rlim_t want = sessions * 2 + OWN_DESCRIPTORS;
 
+    p->session_limit = p->sessions_asked;
     if (getrlimit(RLIMIT_NOFILE, &r) < 0)
-        return sessions;
+        return;
     if (r.rlim_cur < want) {
         r.rlim_cur = r.rlim_max == RLIM_INFINITY || r.rlim_max > want ? want : r.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &r);
         (void)getrlimit(RLIMIT_NOFILE, &r);
     }
-    if (r.rlim_cur >= want)
-        return sessions;
-    sessions = r.rlim_cur > OWN_DESCRIPTORS + 2 ? (r.rlim_cur - OWN_DESCRIPTORS) / 2 : 1;
-    log_info("limit", "descriptors=%llu sessions=%llu hint=\"raise ulimit -n\"",
-             (unsigned long long)r.rlim_cur, (unsigned long long)sessions);
-    return sessions;
+    if (r.rlim_cur < want)
+        p->session_limit = r.rlim_cur > ours + 2 ? (r.rlim_cur - ours) / 2 : 1;
 }
 
 void proxy_limits(struct proxy *p, const struct config *c)
@@ -331,7 +330,13 @@ void proxy_limits(struct proxy *p, const struct config *c)
     p->core.pool.limit = c->total_limit;
     p->connect_timeout = c->connect_timeout;
     p->when_down = c->when_down;
-    p->session_limit = raise_descriptors(c->session_limit);
+    p->sessions_asked = c->session_limit;
+    proxy_reckon(p);
+    if (p->session_limit < p->sessions_asked)
+        log_info("limit",
+                 "sessions=%" PRIu64 " reason=\"too few descriptors\" "
+                 "hint=\"raise ulimit -n\"",
+                 p->session_limit);
     for (size_t i = 0; i < p->nodes; i++)
         listener_resume(&p->node[i]->listener);
     proxy_room(p);
@@ -424,6 +429,7 @@ static int setup(struct proxy *p, const struct config *c, struct err *e)
 {
     int err = nodes_build(p, c);
 
+    proxy_limits(p, c);
     if (err == 0 &&
         ((p->buffer = malloc(SHELL_READ)) == NULL || (p->plan = plan_empty()) == NULL ||
          (p->retired = calloc(fault_count(), sizeof *p->retired)) == NULL))
@@ -474,7 +480,6 @@ int proxy_open(uv_loop_t *loop, const struct config *c, struct proxy **out, stru
     }
     pulse_open(&p->pulse, loop, p);
     p->open++;
-    proxy_limits(p, c);
     hosts_clean();
     if ((err = setup(p, c, e)) < 0 || (err = nodes_listen(p, c, e)) < 0) {
         proxy_close(p, 0, NULL, NULL);

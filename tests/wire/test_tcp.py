@@ -184,6 +184,21 @@ def test_out_of_descriptors_it_waits_without_spinning_and_recovers(sunder, upstr
     proxy.stats_when("all are gone", lambda s: s["sessions"] == 0)
 
 
+def test_each_node_takes_a_descriptor_that_sessions_cannot_have(sunder, upstream):
+    nodes = [{"name": f"n{i}", "listen": "127.0.0.1:0",
+              "upstream": upstream().serve(pong).address} for i in range(90)]
+    proxy = sunder(config={"nodes": nodes}, limits={resource.RLIMIT_NOFILE: (200, 200)})
+    dialers = [proxy.dial(f"n{i}") for i in range(40)]
+    fair = int(proxy.event("limit")["sessions"])
+    assert 0 < fair < 30
+    for dialer in dialers:  # all are served, as those before them leave
+        dialer.send(PING)
+        dialer.expect(PONG)
+        dialer.close()
+    assert not proxy.events("dial.failed")
+    assert proxy.events("accept.pause")[0]["reason"] == "session limit reached"
+
+
 def test_a_lack_of_descriptors_is_not_blamed_on_the_upstream(sunder, upstream):
     server, most = upstream().serve(pong), 70
     proxy = sunder(server, (), "--console", "127.0.0.1:0",
