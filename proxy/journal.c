@@ -18,44 +18,102 @@
 #define SUNDER_VERSION "0.1.0"
 #endif
 
+#define BUFFER 65536
+
+/* Lines are gathered here, and only whole ones leave: what a full disk took half of, it
+ * gets the rest of later. One for which there is no room is lost as a whole.
+ *
+ *     [lines that are whole |the one under way|           ]
+ *     buf                   buf+whole         buf+n
+ */
 struct journal {
-    FILE *f;
+    int fd;
+    bool traffic;      /* the first session is written down */
+    bool failing;      /* and the log knows */
+    bool torn;         /* there was no room for the line under way */
     struct plan *plan; /* as it was last written down; NULL = never */
     uint64_t lost;     /* lines */
     nsec start;
-    bool traffic; /* the first session is written down */
+    size_t whole, n;
+    char buf[BUFFER];
 };
 
+static int write_whole(struct journal *j)
+{
+    while (j->whole > 0) {
+        ssize_t n = write(j->fd, j->buf, j->whole);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        j->whole -= (size_t)n;
+        j->n -= (size_t)n;
+        memmove(j->buf, j->buf + n, j->n);
+    }
+    return 0;
+}
+
+void journal_flush(struct journal *j)
+{
+    int err = write_whole(j);
+
+    if (err && !j->failing)
+        log_error("journal", "state=failing reason=\"%s\"", strerror(-err));
+    j->failing |= err < 0;
+}
+
+static void end_line(struct journal *j)
+{
+    if (j->torn) {
+        j->n = j->whole;
+        j->lost++;
+    }
+    j->torn = false;
+    j->whole = j->n;
+}
+
+/* A part of a line. It ends with the part whose format ends so. */
 static void put(struct journal *j, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 static void put(struct journal *j, const char *fmt, ...)
 {
-    va_list ap;
-    int n;
+    for (int again = 0; again < 2 && !j->torn; again++) {
+        size_t room = sizeof j->buf - j->n;
+        va_list ap;
+        int n;
 
-    va_start(ap, fmt);
-    n = vfprintf(j->f, fmt, ap);
-    va_end(ap);
-    if (n >= 0)
-        return;
-    if (j->lost++ == 0)
-        log_error("journal", "state=failing reason=\"%s\"", strerror(errno));
-    clearerr(j->f);
+        va_start(ap, fmt);
+        n = vsnprintf(j->buf + j->n, room, fmt, ap);
+        va_end(ap);
+        if (n >= 0 && (size_t)n < room) {
+            j->n += (size_t)n;
+            break;
+        }
+        if (again)
+            j->torn = true;
+        else
+            journal_flush(j);
+    }
+    if (fmt[strlen(fmt) - 1] == '\n')
+        end_line(j);
 }
 
 int journal_open(struct journal **out, const char *path, uint64_t seed, struct err *e)
 {
     struct journal *j = calloc(1, sizeof *j);
+    struct stat st;
 
     if (j == NULL)
         return err_set(e, -ENOMEM, "out of memory");
-    if ((j->f = fopen(path, "we")) == NULL) {
+    if ((j->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) < 0) {
         int err = -errno;
 
         free(j);
         return err_set(e, err, "cannot write journal '%s': %s", path, strerror(-err));
     }
-    setvbuf(j->f, NULL, _IOFBF, 65536);
+    if (fstat(j->fd, &st) == 0 && !S_ISREG(st.st_mode)) /* its reader may be slow */
+        (void)fcntl(j->fd, F_SETFL, O_NONBLOCK);
     put(j, "ev=start version=%s seed=%" PRIu64 "\n", SUNDER_VERSION, seed);
     *out = j;
     return 0;
@@ -241,15 +299,6 @@ void journal_end(struct journal *j, const struct dialog *d)
     put(j, "\n");
 }
 
-void journal_flush(struct journal *j)
-{
-    if (fflush(j->f) == 0)
-        return;
-    if (j->lost++ == 0)
-        log_error("journal", "state=failing reason=\"%s\"", strerror(errno));
-    clearerr(j->f);
-}
-
 /* Up to JOURNAL_TAIL bytes from the end, from the beginning of a line on. */
 static int read_end(int fd, off_t size, char **text, size_t *n)
 {
@@ -278,11 +327,11 @@ int journal_tail(struct journal *j, char **text, size_t *n)
     int fd, err;
 
     journal_flush(j);
-    if (fstat(fileno(j->f), &st) < 0)
+    if (fstat(j->fd, &st) < 0)
         return -errno;
     if (!S_ISREG(st.st_mode))
         return -ESPIPE;
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fileno(j->f));
+    snprintf(path, sizeof path, "/proc/self/fd/%d", j->fd);
     if ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
         return -errno;
     err = read_end(fd, st.st_size, text, n);
@@ -290,15 +339,19 @@ int journal_tail(struct journal *j, char **text, size_t *n)
     return err;
 }
 
-void journal_close(struct journal **j)
+void journal_close(struct journal **at)
 {
-    if (*j == NULL)
+    struct journal *j = *at;
+
+    if (j == NULL)
         return;
-    journal_flush(*j);
-    if ((*j)->lost)
-        log_error("journal", "state=incomplete writes_lost=%" PRIu64, (*j)->lost);
-    fclose((*j)->f);
-    plan_unref(&(*j)->plan);
-    free(*j);
-    *j = NULL;
+    journal_flush(j);
+    for (size_t i = 0; i < j->whole; i++)
+        j->lost += j->buf[i] == '\n';
+    if (j->lost)
+        log_error("journal", "state=incomplete lines_lost=%" PRIu64, j->lost);
+    close(j->fd);
+    plan_unref(&j->plan);
+    free(j);
+    *at = NULL;
 }

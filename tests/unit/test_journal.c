@@ -1,5 +1,7 @@
 /* The journal: the same for the same seed, and every byte accounted for. */
 #include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include "chatter.h"
 
@@ -328,6 +330,58 @@ static void a_full_disk_stops_nothing(void **state)
     journal_close(&j);
 }
 
+/* Files may become so long, RLIM_INFINITY as long as they like. */
+static void allow(rlim_t bytes)
+{
+    struct rlimit r;
+
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(0, getrlimit(RLIMIT_FSIZE, &r));
+    r.rlim_cur = bytes == RLIM_INFINITY ? r.rlim_max : bytes;
+    assert_int_equal(0, setrlimit(RLIMIT_FSIZE, &r));
+}
+
+static void decide(struct rig *r, int times)
+{
+    for (int i = 0; i < times; i++)
+        rig_ask(r, "GET k\r\n");
+}
+
+static void what_is_lost_for_want_of_room_is_whole_lines(void **state)
+{
+    char path[64], *text, *line, *rest;
+    unsigned lines = 0, last = 0;
+    struct journal *j;
+    struct rig r;
+
+    (void)state;
+    assert_int_equal(0, journal_open(&j, chatter_path(path), 42, NULL));
+    rig_open(&r);
+    r.core.decided = chatter_decided;
+    r.core.arg = j;
+    rig_rule(&r, "on app -> r1 requests do latency 1us");
+    allow(100001);
+    decide(&r, 3000);
+    allow(RLIM_INFINITY);
+    decide(&r, 100);
+    rig_close(&r);
+    journal_close(&j);
+    text = chatter_slurp(path);
+    assert_memory_equal("ev=start ", text, 9);
+    (void)strtok_r(text, "\n", &rest);
+    while ((line = strtok_r(NULL, "\n", &rest)) != NULL) {
+        assert_memory_equal("ev=decision ", line, 12);
+        assert_string_equal(" delay=1000", line + strlen(line) - 11);
+        assert_true(number(line, "frame") > last);
+        last = (unsigned)number(line, "frame");
+        lines++;
+    }
+    assert_true(lines > 1000 && lines < 3000);
+    assert_int_equal(3100, last);
+    free(text);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +391,7 @@ int main(void)
         cmocka_unit_test(what_is_not_lost_arrives),
         cmocka_unit_test(lines_name_the_rule_the_frame_and_the_bytes),
         cmocka_unit_test(a_full_disk_stops_nothing),
+        cmocka_unit_test(what_is_lost_for_want_of_room_is_whole_lines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
