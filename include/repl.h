@@ -65,7 +65,7 @@ struct repl {
     size_t             line_len, line_kept;
     char               line[REPL_KEPT];
     uint64_t           rdb_left;
-    uint8_t            mark[REPL_ID], tail[REPL_ID - 1];
+    uint8_t            mark[REPL_ID], tail[REPL_ID - 1], leap[256];
     size_t             tails;
     unsigned           samples;
     nsec               grain; /* samples are no nearer to each other */

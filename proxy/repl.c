@@ -171,6 +171,16 @@ static void begin_rdb(struct repl *r)
         begin_stream(r);
 }
 
+/* How far the mark can move at least when that byte is found under its last one. */
+static void learn_mark(struct repl *r, const char *mark)
+{
+    memcpy(r->mark, mark, REPL_ID);
+    r->tails = 0;
+    memset(r->leap, REPL_ID, sizeof r->leap);
+    for (size_t i = 0; i + 1 < REPL_ID; i++)
+        r->leap[r->mark[i]] = (uint8_t)(REPL_ID - 1 - i);
+}
+
 /* What follows '$': a length, EOF:mark, or ENDOFF:offset id db client. False: none. */
 static bool heard_header(struct repl *r, const char *s)
 {
@@ -191,8 +201,7 @@ static bool heard_header(struct repl *r, const char *s)
     if (r->diskless) {
         if (strlen(s) != 4 + REPL_ID)
             return false;
-        memcpy(r->mark, s + 4, REPL_ID);
-        r->tails = 0;
+        learn_mark(r, s + 4);
         r->rdb_size = 0;
     } else {
         r->rdb_size = r->rdb_left = strtoull(s, &end, 10);
@@ -319,6 +328,23 @@ static void keep_tail(struct repl *r, const uint8_t *p, size_t n)
     r->tails += n;
 }
 
+/* Where the mark is in p[0..n), or NULL. By Horspool: of most stretches of its length one
+ * byte is looked at, where memmem looks at all and halves the speed of a sync. */
+static const uint8_t *seek_mark(const struct repl *r, const uint8_t *p, size_t n)
+{
+    const uint8_t last = r->mark[REPL_ID - 1];
+    size_t at = REPL_ID - 1;
+
+    while (at < n) {
+        const uint8_t *from = p + at - (REPL_ID - 1);
+
+        if (p[at] == last && memcmp(from, r->mark, REPL_ID) == 0)
+            return from;
+        at += r->leap[p[at]];
+    }
+    return NULL;
+}
+
 /* Bytes up to and with the end of the mark; 0 = it is not there yet. */
 static size_t find_mark(struct repl *r, const uint8_t *p, size_t n)
 {
@@ -328,10 +354,10 @@ static size_t find_mark(struct repl *r, const uint8_t *p, size_t n)
 
     memcpy(seam, r->tail, r->tails);
     memcpy(seam + r->tails, p, more);
-    at = memmem(seam, r->tails + more, r->mark, REPL_ID);
+    at = seek_mark(r, seam, r->tails + more);
     if (at)
         return (size_t)(at - seam) + REPL_ID - r->tails;
-    at = memmem(p, n, r->mark, REPL_ID);
+    at = seek_mark(r, p, n);
     if (at)
         return (size_t)(at - p) + REPL_ID;
     keep_tail(r, p, n);

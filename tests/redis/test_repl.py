@@ -4,6 +4,7 @@ servers say themselves."""
 import os
 import random
 import signal
+import statistics
 import subprocess
 import threading
 import time
@@ -128,6 +129,7 @@ def test_a_sync_of_the_old_kind_is_understood_too(tmp_path):
 
 
 DATA = int(os.environ.get("REPL_DATA_MB", "40"))
+ROUNDS = int(os.environ.get("REPL_ROUNDS", "0"))
 KILLS = int(os.environ.get("REPL_KILLS", "4"))
 
 
@@ -137,29 +139,42 @@ def memory(pid):
         return next(int(line.split()[1]) for line in f if line.startswith("VmHWM")) / 1024
 
 
+def sync_again(pair, port):
+    """Seconds until the replica has all of it anew: directly, or (no port) proxied."""
+    pair.replica.do("REPLICAOF", "NO", "ONE")
+    pair.replica.do("FLUSHALL")
+    start = time.monotonic()
+    pair.replica.follow(port) if port else pair.follow()
+    return time.monotonic() - start
+
+
 @pytest.mark.parametrize("diskless", ["no", "yes"])
 def test_a_big_data_set_passes_without_being_kept(tmp_path, diskless, monkeypatch):
-    """PATIENCE=5 REPL_DATA_MB=1024 for the figures: with and without the proxy."""
+    """PATIENCE=5 REPL_DATA_MB=1024 REPL_ROUNDS=7 for the figures: with and without the
+    proxy in turns, the first time of either thrown away."""
     given = os.environ.get("ASAN_OPTIONS", "")  # it keeps 256 MB of what was freed
     monkeypatch.setenv("ASAN_OPTIONS", f"{given}:quarantine_size_mb=1".lstrip(":"))
     with linked(tmp_path, "--repl-diskless-sync", diskless, "--rdbcompression",
                 "no") as pair:
         pair.master.do("DEBUG", "POPULATE", DATA * 10, "key", 100000)
-        before, took = memory(pair.proxy.process.pid), {}
-        for name, port in (("direct", pair.master.port), ("proxied", None)):
-            pair.replica.do("REPLICAOF", "NO", "ONE")
-            pair.replica.do("FLUSHALL")
-            start = time.monotonic()
-            pair.replica.follow(port) if port else pair.follow()
-            took[name] = time.monotonic() - start
+        before, took = memory(pair.proxy.process.pid), {"direct": [], "proxied": []}
+        for _ in range(1 + ROUNDS):
+            took["direct"].append(sync_again(pair, pair.master.port))
+            took["proxied"].append(sync_again(pair, None))
         extra = memory(pair.proxy.process.pid) - before
-        view = pair.proxy.view()
-        print(f"diskless={diskless}: {view['rdb_size'] / 1e6:.0f} MB, direct "
-              f"{took['direct']:.2f} s, proxied {took['proxied']:.2f} s, "
-              f"{extra:.1f} MiB more")
-        assert view["rdb_size"] > DATA * 1e6 * 0.9
-        assert extra < 32
+        size = pair.proxy.view()["rdb_size"]
         pair.agree()
+    assert size > DATA * 1e6 * 0.9
+    assert extra < 32
+    print(f"diskless={diskless}: {size / 1e6:.0f} MB, {extra:.1f} MiB more")
+    for name, times in took.items():
+        took[name] = times[1:] or times
+        print(f"  {name}: median {statistics.median(took[name]):.2f} s of " +
+              " ".join(f"{t:.2f}" for t in times))
+    # what else the machine does only ever adds to a time: the best of each is compared
+    ratio = min(took["direct"]) / min(took["proxied"])
+    print(f"  {ratio:.0%} of the direct speed")
+    assert ROUNDS < 3 or ratio >= 0.9
 
 
 def test_after_a_sudden_death_of_either_the_views_agree(tmp_path):
