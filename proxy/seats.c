@@ -1,28 +1,11 @@
 /* seats.c -- see seats.h. */
-#include "seats.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dialog_parts.h"
-#include "replay.h"
+#include "seats_parts.h"
 #include "shares.h"
-
-struct seat {
-    struct rule *rule;
-    struct share *share; /* the fault's, common to the link; NULL = it has none */
-    uint64_t serial;     /* of its plan entry */
-    int slot;
-    bool fresh;     /* taken, but on_open has not been asked yet */
-    bool on;        /* acts on the frame now passing */
-    bool fired;     /* and has ordered something */
-    bool told;      /* what it decides is in the replay */
-    uint64_t key;   /* its name, for that */
-    uint64_t met;   /* frames that met its conditions */
-    uint64_t acted; /* frames it acted on */
-    void *state;    /* the fault's own */
-};
 
 /* Is the session of the share that the rule is for? Drawn once: the same whoever asks,
  * and however often, for both lanes. */
@@ -203,7 +186,7 @@ static bool its_turn(struct seat *s, struct rng *rng)
     return r->chance >= 1 || rng_unit(rng) < r->chance;
 }
 
-static struct rng draws(const struct dialog *d, enum lane_id lane, const struct seat *s)
+struct rng seat_draws(const struct dialog *d, enum lane_id lane, const struct seat *s)
 {
     return rng_for(&(struct rng_about){
         .seed = d->core->seed,
@@ -215,10 +198,8 @@ static struct rng draws(const struct dialog *d, enum lane_id lane, const struct 
     });
 }
 
-/* Add one rule's orders to the whole. The rule that delays most answers for the wait, and
- * of those that hold, all do; else the first that orders a thing answers for it. */
-static void add(struct dialog *d, enum lane_id lane, struct verdict *all,
-                const struct verdict *v, const struct seat *s, nsec *most, uint64_t *by)
+void seat_orders(struct dialog *d, enum lane_id lane, struct verdict *all,
+                 const struct verdict *v, const struct seat *s, nsec *most, uint64_t *by)
 {
     struct lane *l = &d->lane[lane];
 
@@ -279,8 +260,8 @@ static void fire(struct dialog *d, struct seat *s, const struct verdict *v)
         d->core->changed(d->core->arg);
 }
 
-static void report(struct dialog *d, enum lane_id lane, nsec now, struct seat *s,
-                   const char *command, const struct verdict *v, enum decided_at at)
+void seat_report(struct dialog *d, enum lane_id lane, nsec now, struct seat *s,
+                 const char *command, const struct verdict *v, enum decided_at at)
 {
     struct decision what = {s->rule, d, lane, d->lane[lane].frames, command, v, now, at};
 
@@ -308,9 +289,8 @@ static const char *command_of(const struct resp *frame, const struct track_mark 
     return buf;
 }
 
-static struct unit unit_of(const struct dialog *d, enum lane_id lane,
-                           const struct seat *s, nsec now, const struct resp *frame,
-                           struct rng *rng)
+struct unit seat_unit(const struct dialog *d, enum lane_id lane, const struct seat *s,
+                      nsec now, const struct resp *frame, struct rng *rng)
 {
     struct unit u = {
         .now = now,
@@ -324,9 +304,8 @@ static struct unit unit_of(const struct dialog *d, enum lane_id lane,
     return u;
 }
 
-/* What the replay has it decide here; NULL = nothing. */
-static const struct verdict *recorded(const struct dialog *d, enum lane_id lane,
-                                      const struct seat *s, enum decided_at at)
+const struct verdict *seat_recorded(const struct dialog *d, enum lane_id lane,
+                                    const struct seat *s, enum decided_at at)
 {
     return replay_find(d->core->replay,
                        &(struct replay_key){.rule = s->key,
@@ -337,8 +316,7 @@ static const struct verdict *recorded(const struct dialog *d, enum lane_id lane,
                                             .at = at});
 }
 
-/* The orders are those recorded; only the bytes they name are the fault's of today. */
-static void repeat(struct verdict *v, const struct verdict *told)
+void seat_repeat(struct verdict *v, const struct verdict *told)
 {
     struct bytes before = v->before, instead = v->instead;
     frame_edit *edit = v->edit;
@@ -367,9 +345,10 @@ static void act(struct dialog *d, enum lane_id lane, nsec now, struct seat *s,
                 const struct resp *frame, const struct track_mark *mark)
 {
     struct lane *l = &d->lane[lane];
-    struct rng rng = draws(d, lane, s);
-    struct unit u = unit_of(d, lane, s, now, frame, &rng);
-    const struct verdict *told = s->told ? recorded(d, lane, s, DECIDED_FRAME) : NULL;
+    struct rng rng = seat_draws(d, lane, s);
+    struct unit u = seat_unit(d, lane, s, now, frame, &rng);
+    const struct verdict *told = s->told ? seat_recorded(d, lane, s, DECIDED_FRAME)
+                                         : NULL;
     struct verdict v = VERDICT_PASS;
     char command[TRACK_COMMAND];
 
@@ -383,11 +362,11 @@ static void act(struct dialog *d, enum lane_id lane, nsec now, struct seat *s,
         s->rule->fault->on_frame(s->rule->conf, s->state, &u, &v);
     sever(d, lane, s->rule, &v);
     if (told)
-        repeat(&v, told);
-    add(d, lane, &l->scan->verdict, &v, s, &l->scan->most, &l->scan->by);
+        seat_repeat(&v, told);
+    seat_orders(d, lane, &l->scan->verdict, &v, s, &l->scan->most, &l->scan->by);
     if (s->rule->fault->on_bytes || !verdict_is_pass(&v))
-        report(d, lane, now, s, command_of(frame, mark, command, sizeof command), &v,
-               DECIDED_FRAME);
+        seat_report(d, lane, now, s, command_of(frame, mark, command, sizeof command), &v,
+                    DECIDED_FRAME);
 }
 
 void seats_judge(struct dialog *d, enum lane_id lane, nsec now, const struct resp *frame,
@@ -446,117 +425,21 @@ size_t seats_judge_bytes(struct dialog *d, enum lane_id lane, nsec now,
     for (unsigned i = 0; i < l->seats; i++) {
         struct seat *s = &l->seat[i];
         struct rng rng;
-        struct unit u = unit_of(d, lane, s, now, frame, &rng);
+        struct unit u = seat_unit(d, lane, s, now, frame, &rng);
         struct verdict one = VERDICT_PASS;
 
         if (!s->on || s->rule->fault->on_bytes == NULL)
             continue;
-        rng = draws(d, lane, s);
+        rng = seat_draws(d, lane, s);
         u.len = n;
         u.nth = s->acted - 1;
         s->rule->fault->on_bytes(s->rule->conf, s->state, &u, &one);
-        add(d, lane, v, &one, s, &most, by);
+        seat_orders(d, lane, v, &one, s, &most, by);
         fire(d, s, &one);
         if (one.drop || one.close || one.cut != SIZE_MAX)
-            report(d, lane, now, s, "", &one, DECIDED_BYTES);
+            seat_report(d, lane, now, s, "", &one, DECIDED_BYTES);
     }
     return n;
-}
-
-/* A rule with no condition on frames can act on a session as such. */
-static bool acts_on_sessions(const struct seat *s)
-{
-    const struct rule *r = s->rule;
-
-    return s->slot < 0 && !r->reply[0] && !r->phase && !r->offset && !r->nth &&
-           !r->every && !r->first && !r->after && (s->told || rule_in_force(r));
-}
-
-/* Of a rule for both lanes one speaks for the session; either can be frozen. */
-static void speak_once(const struct rule *r, enum lane_id lane, struct verdict *v)
-{
-    bool freeze = v->freeze;
-    nsec idle = v->idle;
-
-    if (r->lane != LANE_BOTH || lane == LANE_REPLIES)
-        return;
-    *v = VERDICT_PASS;
-    v->freeze = freeze;
-    v->idle = idle;
-}
-
-static bool by_chance(const struct seat *s, struct rng *rng)
-{
-    return s->rule->chance >= 1 || rng_unit(rng) < s->rule->chance;
-}
-
-void seats_open(struct dialog *d, enum lane_id lane, nsec now, bool live,
-                struct verdict *v, uint64_t *by)
-{
-    struct lane *l = &d->lane[lane];
-    enum decided_at at = live ? DECIDED_LIVE : DECIDED_OPEN;
-    uint64_t frames = l->frames;
-    const struct verdict *told;
-    nsec most = 0;
-
-    for (unsigned i = 0; i < l->seats; i++) {
-        struct seat *s = &l->seat[i];
-        struct verdict one = VERDICT_PASS;
-        struct rng rng;
-        struct unit u = unit_of(d, lane, s, now, NULL, &rng);
-
-        if (!s->fresh || s->rule->fault->on_open == NULL || !acts_on_sessions(s))
-            continue;
-        s->fresh = false;
-        l->frames = 0; /* the draw is about the session itself */
-        rng = draws(d, lane, s);
-        u.live = live;
-        told = s->told ? recorded(d, lane, s, at) : NULL;
-        if (s->told ? told == NULL : !by_chance(s, &rng))
-            continue;
-        s->rule->fault->on_open(s->rule->conf, s->state, &u, &one);
-        speak_once(s->rule, lane, &one);
-        if (told)
-            repeat(&one, told);
-        add(d, lane, v, &one, s, &most, by);
-        if (verdict_is_pass(&one))
-            continue;
-        s->fired = false;
-        report(d, lane, now, s, "", &one, at);
-    }
-    l->frames = frames;
-}
-
-nsec seats_end(struct dialog *d, enum lane_id lane, nsec now, enum close_how *how,
-               uint64_t *by)
-{
-    struct lane *l = &d->lane[lane];
-    struct verdict v = VERDICT_PASS;
-    const struct verdict *told = NULL;
-    nsec most = 0;
-
-    for (unsigned i = 0; i < l->seats; i++) {
-        struct seat *s = &l->seat[i];
-        struct verdict one = VERDICT_PASS;
-        struct rng rng = draws(d, lane, s);
-        struct unit u = unit_of(d, lane, s, now, NULL, &rng);
-
-        if (s->rule->fault->on_end == NULL || !acts_on_sessions(s))
-            continue;
-        told = s->told ? recorded(d, lane, s, DECIDED_END) : NULL;
-        if (s->told ? told == NULL : !by_chance(s, &rng))
-            continue;
-        s->rule->fault->on_end(s->rule->conf, s->state, &u, &one);
-        if (told)
-            repeat(&one, told);
-        if (verdict_is_pass(&one))
-            continue;
-        add(d, lane, &v, &one, s, &most, by);
-        s->fired = false;
-        report(d, lane, now, s, "", &one, DECIDED_END);
-    }
-    *how = v.close;
-    return v.delay;
 }
 
 struct wire seats_wire(const struct lane *l)
