@@ -2,7 +2,9 @@
  *
  * The replica throws away what it has, and with diskless loading perhaps the data that it
  * had before; then it dials again, and the master forks again. The size of an RDB without
- * a disk is not told: that of the link's last one is taken, or else `bytes`.
+ * a disk is not told: that of the link's last one is taken, or else `bytes`, and if it
+ * turns out to be shorter, all but its end arrives. An RDB of which more has passed when
+ * the rule is added is cut at once.
  */
 #include "fault.h"
 
@@ -29,9 +31,10 @@ static void on_frame(const void *conf, void *state, const struct unit *u,
 {
     const struct rdb_cut *c = conf;
     uint64_t *left = state;
+    uint64_t all = u->rdb_size ? (uint64_t)((double)u->rdb_size * c->at) : c->bytes;
 
     (void)v;
-    *left = u->rdb_size ? (uint64_t)((double)u->rdb_size * c->at) : c->bytes;
+    *left = all > u->rdb_past ? all - u->rdb_past : 0;
 }
 
 static void on_bytes(const void *conf, void *state, const struct unit *u,
@@ -39,14 +42,14 @@ static void on_bytes(const void *conf, void *state, const struct unit *u,
 {
     const struct rdb_cut *c = conf;
     uint64_t *left = state;
+    size_t most = u->len - (u->ends && c->at < 1), keep = *left < most ? *left : most;
 
     if (u->phase != PHASE_RDB)
         return;
-    if (u->len <= *left) {
-        *left -= u->len;
+    *left -= keep;
+    if (keep == u->len && !u->ends)
         return;
-    }
-    verdict_cut(v, (size_t)*left);
+    verdict_cut(v, keep);
     verdict_close(v, c->then == 0 ? CLOSE_RST : CLOSE_FIN);
 }
 

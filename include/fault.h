@@ -38,6 +38,8 @@ struct unit {
     bool            write; /* PHASE_STREAM: a command that changes data */
     bool            first; /* PHASE_ACK: the stream has not begun and may wait for it */
     uint64_t        rdb_size; /* PHASE_RDB: of it, or of the link's last; 0 = not known */
+    uint64_t        rdb_past; /* bytes of it before this on_frame: see there */
+    bool            ends;     /* on_bytes: the frame ends with this run */
 };
 
 /* What the packets of a lane suffer on their way in to us. */
@@ -95,7 +97,8 @@ struct fault {
      *   Only for rules without conditions on frames. Orders: delay (before the upstream
      *   is dialed), freeze, close.
      * on_frame: once for a frame that matches, when its head is known; its orders hold
-     *   for the whole frame. On a stream that is not RESP every run is a frame.
+     *   for the whole frame. On a stream that is not RESP every run is a frame. An RDB
+     *   can take minutes: with every change of the plan it is asked again for the rest.
      * grain: the longest run of bytes it wants to judge at once, > 0.
      * on_bytes: for each such run of a matching frame, its orders hold for the run.
      * on_end: the source has shut the lane down. Orders: delay, close.

@@ -20,6 +20,11 @@ bool seats_have(const struct lane *l, uint64_t serial);
 void seats_judge(struct dialog *d, enum lane_id lane, nsec now, const struct resp *frame,
                  const struct track_mark *mark);
 
+/* The plan has changed while a frame is under way of which so many bytes are past: judge
+ * the rest of it. Rules that are new, or have come into force, act from here on; what
+ * those have ordered that are gone is taken back. */
+void seats_judge_rest(struct dialog *d, enum lane_id lane, nsec now, uint64_t past);
+
 /* The frame under way is none of the rules' business. */
 void seats_pass(struct lane *l);
 

@@ -302,6 +302,8 @@ int dialog_replan(struct dialog *d, struct plan *plan, nsec now)
 
     if (err == 0)
         open_seats(d, now, true);
+    if (err == 0 && d->doom == CLOSE_NO)
+        repl_replan(d, now);
     return err;
 }
 

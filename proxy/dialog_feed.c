@@ -129,8 +129,10 @@ static int obey(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
     if (!l->scan->metered)
         return obey_run(d, lane, now, p, n, &l->scan->verdict, l->scan->by);
     while (n > 0 && !l->queue.ended && err == 0) {
-        size_t run = seats_judge_bytes(d, lane, now, frame_of(d, lane), n, &v, &by);
+        size_t run;
 
+        l->scan->ends = ends;
+        run = seats_judge_bytes(d, lane, now, frame_of(d, lane), n, &v, &by);
         l->scan->ends = ends && run == n;
         err = obey_run(d, lane, now, p, run, &v, by);
         l->scan->done += run;

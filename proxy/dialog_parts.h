@@ -89,6 +89,9 @@ void raise_tide(struct dialog *d, enum lane_id lane, nsec now);
 /* What a fault may know of it: see fault.h. */
 void repl_show(const struct dialog *d, enum lane_id lane, struct unit *u);
 
+/* A change of the plan is for the rest of an RDB, too. */
+void repl_replan(struct dialog *d, nsec now);
+
 void repl_guard(struct dialog *d, enum lane_id lane); /* soften the verdict just made */
 
 /* A part of a frame is dealt with, and `rest` bytes of the read are not; bytes left. */

@@ -12,6 +12,7 @@
 
 #include "dialog.h"
 #include "dialog_parts.h"
+#include "seats.h"
 
 /* Are the next bytes of lane replies read by repl, not by resp? */
 static bool repl_has(const struct dialog *d, const struct resp *scan)
@@ -182,6 +183,17 @@ void repl_guard(struct dialog *d, enum lane_id lane)
         v->drop = true;
         rule_hold(&l->scan->dropper, d->ender);
     }
+}
+
+void repl_replan(struct dialog *d, nsec now)
+{
+    const struct lane *l = &d->lane[LANE_REPLIES];
+
+    if (d->repl == NULL || d->repl->phase != PHASE_RDB || d->repl->rdb_bytes == 0 ||
+        l->opaque || l->scan == NULL)
+        return;
+    seats_judge_rest(d, LANE_REPLIES, now, d->repl->rdb_bytes);
+    repl_guard(d, LANE_REPLIES);
 }
 
 bool set_gate(struct lane *l, struct verdict *all, const struct verdict *v,

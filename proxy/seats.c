@@ -339,34 +339,68 @@ static void sever(struct dialog *d, enum lane_id lane, const struct rule *r,
     d->lane[lane].severed = true;
 }
 
-/* The frame meets the rule's conditions. Is it its turn, and what does it order? With a
- * replay it is its turn when it was, conditions or not. */
-static void act(struct dialog *d, enum lane_id lane, nsec now, struct seat *s,
-                const struct resp *frame, const struct track_mark *mark)
+/* What the rule orders for the frame, or for what is left of it. */
+static struct verdict order(struct dialog *d, enum lane_id lane, struct seat *s,
+                            const struct unit *u, const struct verdict *told)
 {
     struct lane *l = &d->lane[lane];
-    struct rng rng = seat_draws(d, lane, s);
-    struct unit u = seat_unit(d, lane, s, now, frame, &rng);
-    const struct verdict *told = s->told ? seat_recorded(d, lane, s, DECIDED_FRAME)
-                                         : NULL;
     struct verdict v = VERDICT_PASS;
-    char command[TRACK_COMMAND];
 
-    s->on = s->told ? told != NULL : its_turn(s, &rng);
-    if (!s->on)
-        return;
     l->scan->metered |= s->rule->fault->on_bytes != NULL;
-    s->fired = false;
-    u.nth = s->acted++;
     if (s->rule->fault->on_frame)
-        s->rule->fault->on_frame(s->rule->conf, s->state, &u, &v);
+        s->rule->fault->on_frame(s->rule->conf, s->state, u, &v);
     sever(d, lane, s->rule, &v);
     if (told)
         seat_repeat(&v, told);
     seat_orders(d, lane, &l->scan->verdict, &v, s, &l->scan->most, &l->scan->by);
+    return v;
+}
+
+/* The frame meets the rule's conditions. Is it its turn, and what does it order? With a
+ * replay it is its turn when it was, conditions or not. */
+static void act(struct dialog *d, enum lane_id lane, nsec now, struct seat *s,
+                const struct resp *frame, const struct track_mark *mark, uint64_t past)
+{
+    struct rng rng = seat_draws(d, lane, s);
+    struct unit u = seat_unit(d, lane, s, now, frame, &rng);
+    const struct verdict *told = s->told ? seat_recorded(d, lane, s, DECIDED_FRAME)
+                                         : NULL;
+    struct verdict v;
+    char command[TRACK_COMMAND];
+
+    s->asked = true;
+    s->on = s->told ? told != NULL : its_turn(s, &rng);
+    if (!s->on)
+        return;
+    s->fired = false;
+    u.nth = s->acted++;
+    u.rdb_past = past;
+    v = order(d, lane, s, &u, told);
     if (s->rule->fault->on_bytes || !verdict_is_pass(&v))
         seat_report(d, lane, now, s, command_of(frame, mark, command, sizeof command), &v,
                     DECIDED_FRAME);
+}
+
+/* The rule has acted on the frame, and still does: on what is left of it. */
+static void act_on(struct dialog *d, enum lane_id lane, nsec now, struct seat *s,
+                   uint64_t past)
+{
+    struct rng rng = seat_draws(d, lane, s);
+    struct unit u = seat_unit(d, lane, s, now, NULL, &rng);
+
+    u.nth = s->acted - 1;
+    u.rdb_past = past;
+    (void)order(d, lane, s, &u,
+                s->told ? seat_recorded(d, lane, s, DECIDED_FRAME) : NULL);
+}
+
+/* A verdict is to be made. */
+static void clear(struct lane *l)
+{
+    l->scan->verdict = VERDICT_PASS;
+    l->scan->by = l->scan->most = 0;
+    l->scan->metered = false;
+    rule_unref(&l->scan->dropper);
 }
 
 void seats_judge(struct dialog *d, enum lane_id lane, nsec now, const struct resp *frame,
@@ -374,17 +408,33 @@ void seats_judge(struct dialog *d, enum lane_id lane, nsec now, const struct res
 {
     struct lane *l = &d->lane[lane];
 
-    l->scan->verdict = VERDICT_PASS;
-    l->scan->by = l->scan->most = 0;
-    l->scan->metered = false;
-    rule_unref(&l->scan->dropper);
+    clear(l);
     for (unsigned i = 0; i < l->seats; i++) {
         struct seat *s = &l->seat[i];
 
-        s->on = s->told || meets(d, s, lane, frame, mark);
-        if (s->on)
-            act(d, lane, now, s, frame, mark);
+        s->asked = s->on = false;
+        if (s->told || meets(d, s, lane, frame, mark))
+            act(d, lane, now, s, frame, mark, 0);
     }
+}
+
+void seats_judge_rest(struct dialog *d, enum lane_id lane, nsec now, uint64_t past)
+{
+    struct lane *l = &d->lane[lane];
+    size_t cut = l->scan->verdict.cut;
+
+    clear(l);
+    for (unsigned i = 0; i < l->seats; i++) {
+        struct seat *s = &l->seat[i];
+
+        if (s->asked && s->on && rule_in_force(s->rule))
+            act_on(d, lane, now, s, past);
+        else if (!s->asked && (s->told || meets(d, s, lane, NULL, NULL)))
+            act(d, lane, now, s, NULL, NULL, past);
+    }
+    if (l->scan->verdict.cut != SIZE_MAX)
+        verdict_cut(&l->scan->verdict, cut); /* of which part may have passed already */
+    l->scan->verdict.edit = NULL;
 }
 
 void seats_pass(struct lane *l)
@@ -393,7 +443,7 @@ void seats_pass(struct lane *l)
     l->scan->by = 0;
     l->scan->metered = false;
     for (unsigned i = 0; i < l->seats; i++)
-        l->seat[i].on = false;
+        l->seat[i].asked = l->seat[i].on = false;
 }
 
 static size_t grain(const struct lane *l, size_t n)
@@ -416,6 +466,7 @@ size_t seats_judge_bytes(struct dialog *d, enum lane_id lane, nsec now,
 {
     struct lane *l = &d->lane[lane];
     nsec most = l->scan->verdict.delay;
+    size_t all = n;
 
     if (!is_atomic(d, lane))
         n = grain(l, n);
@@ -432,6 +483,7 @@ size_t seats_judge_bytes(struct dialog *d, enum lane_id lane, nsec now,
             continue;
         rng = seat_draws(d, lane, s);
         u.len = n;
+        u.ends = l->scan->ends && n == all;
         u.nth = s->acted - 1;
         s->rule->fault->on_bytes(s->rule->conf, s->state, &u, &one);
         seat_orders(d, lane, v, &one, s, &most, by);

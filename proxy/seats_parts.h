@@ -13,7 +13,8 @@ struct seat {
     uint64_t serial;     /* of its plan entry */
     int slot;
     bool fresh;     /* taken, but on_open has not been asked yet */
-    bool on;        /* acts on the frame now passing */
+    bool asked;     /* the frame now passing has met its conditions */
+    bool on;        /* and it acts on it */
     bool fired;     /* and has ordered something */
     bool told;      /* what it decides is in the replay */
     uint64_t key;   /* its name, for that */

@@ -81,6 +81,28 @@ def test_a_slow_rdb_is_bandwidth_in_its_phase_only(tmp_path):
         pair.agree()
 
 
+def test_a_rule_acts_at_once_on_an_rdb_that_passes_already(tmp_path):
+    with linked(tmp_path) as pair:
+        write(pair.master, [("SET", f"k{i}", os.urandom(500).hex()) for i in range(2000)])
+        pair.proxy.add("slow: on * -> * replies when phase=rdb do bandwidth 100kb")
+        host, port = pair.proxy.at.rsplit(":", 1)
+        pair.replica.do("REPLICAOF", host, port)
+
+        def loaded():
+            return int(pair.replica.info("replication").get("master_sync_read_bytes", 0))
+
+        wait_until(loaded, "some of it has come")
+        first = pair.proxy.call("GET", "/sessions")["sessions"][0]["id"]
+        pair.proxy.add("cut: on * -> * replies when phase=rdb first=1 do cut before")
+        pair.proxy.remove("slow")
+        wait_until(lambda: any(s["id"] > first for s in
+                               pair.proxy.call("GET", "/sessions")["sessions"]),
+                   "it has been cut, and dials again")
+        pair.proxy.remove("cut")
+        pair.in_sync()
+        pair.agree()
+
+
 def test_acks_that_are_dropped_leave_the_data_and_take_the_certainty(pair):
     assert pair.master.do("WAIT", 1, 30000) == 1
     pair.proxy.add("deaf: on * -> * do drop-acks")
