@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from conftest import DEADLINE, echo, wait_until
+from conftest import DEADLINE, echo, pong, wait_until
+from test_reload import Load
 
 
 def get(proxy, path, method="GET"):
@@ -77,20 +78,15 @@ def refused(proxy):
 
 
 def test_after_sigterm_it_takes_nobody_new_and_goes_on_for_who_is_there(sunder, upstream):
-    proxy = sunder(upstream().serve(echo), "on * -> * replies do latency 1ms",
+    proxy = sunder(upstream().serve(pong), "on * -> * replies do latency 1ms",
                    "--drain-timeout", "60s", *HEALTH)
-    dialers = [proxy.dial() for _ in range(20)]
-    for d in dialers:
-        d.send(b"before")
-        assert d.recv(6) == b"before"
-    proxy.terminate()
-    wait_until(lambda: refused(proxy), "no listener")
-    assert get(proxy, "/readyz") == (503, "draining\n")
-    assert get(proxy, "/livez") == (200, "ok\n")
-    for d in dialers:
-        d.send(b"after")
-        assert d.recv(5) == b"after"
-        d.close()
+    with Load([proxy.dial() for _ in range(20)]) as load:
+        proxy.terminate()
+        wait_until(lambda: refused(proxy), "no listener")
+        for _ in range(5):
+            load.goes_on()
+            assert get(proxy, "/readyz") == (503, "draining\n")
+            assert get(proxy, "/livez") == (200, "ok\n")
     assert proxy.wait() == 0, "and ends by itself when all have gone"
 
 
