@@ -18,6 +18,7 @@
 
 #include "commands.h"
 #include "control.h"
+#include "live.h"
 #include "shape.h"
 
 #define HELP_MAX 65536
@@ -320,6 +321,76 @@ static void offer_params(const struct typed *t, const struct control_verb *v)
     }
 }
 
+static bool is_flag(const struct control_verb *v, const char *option)
+{
+    size_t n = strlen(option);
+
+    for (const char *p = v->params; n > 0 && (p = strstr(p, option)) != NULL; p += n)
+        if (p[n] == '?')
+            return true;
+    return strcmp(option, "watch") == 0;
+}
+
+/* What the unfinished word of a verb is called in its params; "" when it is none of them
+ * but the value of an option, or one too many. Fills in the value of --api, if any. */
+static const char *param_at_hand(const struct typed *t, const struct control_verb *v,
+                                 size_t took, const char **api)
+{
+    const char *p = v->params;
+    size_t i = took;
+
+    for (; i + 1 < t->n; i++) {
+        const char *word = t->word[i];
+
+        if (strncmp(word, "--", 2) != 0 && strcmp(word, "-o") != 0) {
+            p += strcspn(p, " ");
+            p += strspn(p, " ");
+            continue;
+        }
+        if (strcmp(word, "--api") == 0 && i + 2 < t->n)
+            *api = t->word[i + 1];
+        i += !strchr(word, '=') && !is_flag(v, word + strspn(word, "-"));
+    }
+    return i + 1 == t->n && !memchr(p, '=', strcspn(p, " ")) &&
+                   !memchr(p, '?', strcspn(p, " "))
+               ? p + (*p == '[')
+               : "";
+}
+
+/* Of "r1,r2/r" the last one is unfinished, and what is offered begins with the others. */
+static void on_live(void *arg, const char *word)
+{
+    const struct typed *t = arg;
+    const char *last = unfinished(t);
+    size_t n = strlen(last);
+    char whole[256];
+
+    while (n > 0 && !strchr(",/", last[n - 1]))
+        n--;
+    if (snprintf(whole, sizeof whole, "%.*s%s", (int)n, last, word) < (int)sizeof whole)
+        offer(t, whole, strlen(whole));
+}
+
+static void offer_live(const struct typed *t, const struct control_verb *v, size_t took)
+{
+    static const char *const roles[] = {"master", "replica", "sentinel", "client", NULL};
+    const char *api = NULL, *param = param_at_hand(t, v, took, &api);
+    size_t n = strcspn(param, "] ");
+    char name[WORD_MAX];
+
+    snprintf(name, sizeof name, "|%.*s|", (int)n, param);
+    if (n > 0 && strstr("|a|b|who|groups|", name)) {
+        live_names(api, LIVE_PARTIES, on_live, (void *)(uintptr_t)t);
+        for (size_t i = 0; roles[i]; i++)
+            on_live((void *)(uintptr_t)t, roles[i]);
+    } else if (strcmp(name, "|name|") == 0) {
+        live_names(api, strcmp(v->words, "HEAL") == 0 ? LIVE_PARTITIONS : LIVE_RULES,
+                   on_live, (void *)(uintptr_t)t);
+    } else if (strcmp(name, "|id|") == 0) {
+        live_names(api, LIVE_SESSIONS, on_live, (void *)(uintptr_t)t);
+    }
+}
+
 /* The verbs that begin with what is typed, but for the last word. */
 static void of_verb(const struct typed *t)
 {
@@ -344,6 +415,8 @@ static void of_verb(const struct typed *t)
     }
     if (took > 0 && unfinished(t)[0] == '-')
         offer_params(t, v);
+    else if (took > 0)
+        offer_live(t, v, took);
 }
 
 static void of_verb_and_options(const struct typed *t)

@@ -1,4 +1,5 @@
 /* main.c -- the table of subcommands. */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,6 +10,7 @@
 #include "cli.h"
 #include "commands.h"
 #include "completion.h"
+#include "control.h"
 #include "doctor.h"
 #include "exercise.h"
 #include "lab.h"
@@ -44,15 +46,31 @@ static int cmd_completion(int argc, char **argv)
     return completion(commands, argc, argv);
 }
 
+static const char *lower_case(const char *words, char *buf, size_t size)
+{
+    size_t n = 0;
+
+    for (; n < size - 1 && words[n]; n++)
+        buf[n] = (char)tolower((unsigned char)words[n]);
+    buf[n] = '\0';
+    return buf;
+}
+
+#define VERBS_MAX 48
+
 static int help(FILE *f)
 {
+    char name[32];
+
     fprintf(f,
             "sunder breaks exactly the link, direction, command or moment you name.\n\n"
             "usage: sunder COMMAND [OPTION]...\n\n");
     for (const struct command *c = commands; c->name; c++)
         fprintf(f, "  %-10s %s\n", c->name, c->help);
-    fprintf(f, "\nOf a running proxy: status, nodes, links, sessions, info, rules,\n"
-               "rule add|list|del|clear, cut, isolate, split, ring, bridge, heal.\n");
+    fprintf(f, "\nand of a running proxy, or of several (--api ADDR,...):\n\n");
+    for (const struct control_verb *v = control_verbs; v->words; v++)
+        if (v->route)
+            fprintf(f, "  %-15s %s\n", lower_case(v->words, name, sizeof name), v->help);
     fprintf(
         f,
         "\n`sunder COMMAND --help` says more. Start with:\n\n  sunder exercise stale\n");
@@ -61,11 +79,16 @@ static int help(FILE *f)
 
 static int unknown(const char *word)
 {
-    const char *names[sizeof commands / sizeof *commands] = {0};
-    const char *near;
+    const char *names[sizeof commands / sizeof *commands + VERBS_MAX] = {0}, *near;
+    char verb[VERBS_MAX][32];
+    size_t n = 0;
 
-    for (size_t i = 0; commands[i].name; i++)
-        names[i] = commands[i].name;
+    for (; commands[n].name; n++)
+        names[n] = commands[n].name;
+    for (size_t i = 0; i < VERBS_MAX && control_verbs[i].words; i++, n++) {
+        names[n] = lower_case(control_verbs[i].words, verb[i], sizeof verb[i]);
+        verb[i][strcspn(verb[i], " ")] = '\0';
+    }
     near = err_nearest(word, names);
     fprintf(stderr, "sunder: unknown command '%.40s'\n", word);
     if (near)

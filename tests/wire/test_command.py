@@ -118,7 +118,7 @@ def test_help_has_an_example_and_goes_to_standard_output():
 
 
 def helps():
-    listed = run("--help").stdout
+    listed = run("--help").stdout.split("running proxy")[0]
     return [line.split()[0] for line in listed.splitlines() if line.startswith("  ")
             and not line.startswith("  sunder")]
 
@@ -181,10 +181,19 @@ def test_version_is_one_line():
     assert done.stdout.startswith("sunder ") and done.stdout.count("\n") == 1
 
 
-def test_an_unknown_command_is_told_the_nearest():
-    done = run("proxi")
+@pytest.mark.parametrize("typed, near", [("proxi", "proxy"), ("isolat", "isolate"),
+                                         ("sesion", "session")])
+def test_an_unknown_command_is_told_the_nearest(typed, near):
+    done = run(typed)
     assert done.returncode == USAGE
-    assert "proxy" in done.stderr
+    assert f"'{near}'" in done.stderr
+
+
+def test_help_lists_every_verb_of_a_running_proxy():
+    done = run("--help")
+    for verb in ("status", "session kill", "journal tail", "rule set", "bridge",
+                 "scenario play", "scenario resume"):
+        assert f"\n  {verb} " in done.stdout, verb
 
 
 def test_the_fault_table_of_the_readme_is_what_the_program_prints():
