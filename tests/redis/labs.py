@@ -13,6 +13,7 @@ import time
 
 # For what takes a second, on a busy machine, under sanitizers; longer for long forms.
 DEADLINE = 40.0 * float(os.environ.get("PATIENCE", "1"))
+ENVIRONMENT = dict(os.environ)  # pytest writes to that one while threads read
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 SUNDER = os.path.abspath(os.environ.get("SUNDER") or
                          os.path.join(ROOT, "build", "sunder"))
@@ -102,7 +103,7 @@ class Lab:
             self.process = subprocess.Popen(
                 [binary, "lab", "-o", "json", *args], stdout=subprocess.PIPE,
                 stderr=stderr, stdin=subprocess.DEVNULL,
-                env={**os.environ, "TMPDIR": self.tmpdir})
+                env={**ENVIRONMENT, "TMPDIR": self.tmpdir})
         readable, _, _ = select.select([self.process.stdout], [], [], DEADLINE)
         line = self.process.stdout.readline() if readable else b""
         assert line, f"the lab did not start: {self.stderr()}"
@@ -156,4 +157,4 @@ def sunder(*args, env=None, deadline=DEADLINE):
     """Run it to its end."""
     return subprocess.run([SUNDER, *args], capture_output=True, text=True, check=False,
                           timeout=deadline, stdin=subprocess.DEVNULL,
-                          env={**os.environ, **(env or {})})
+                          env={**ENVIRONMENT, **(env or {})})
