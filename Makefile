@@ -108,7 +108,7 @@ compat: all                         ## clients from npm and Debian; installs the
 	$Q$(RUN) compat
 k8s: all                            ## the manifests only: needs kubectl and npm
 	$Q$(RUN) k8s
-test-k8s: all                       ## examples/plain as pods, with podman; SUNDER_PODS keeps
+test-k8s: all                       ## examples/plain as pods, with podman
 	$Q-tools/install-deps pods node
 	$Q$(RUN) pods
 test-cluster: all                   ## docs/kubernetes.md, on the cluster of KUBECONFIG

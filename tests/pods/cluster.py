@@ -3,11 +3,17 @@ own that vanishes with the test.
 
 podman is the kubelet; the kernel's address translation is what a Service's address is
 made of, with sources kept as they are; and the name server of tests/wire answers for
-Services and pods. Images are built in a folder that goes too, unless SUNDER_PODS names
-one that is to stay for the next time.
+Services and pods. What a run that was killed leaves behind, the next one removes.
+
+Images hold programs of this machine and their libraries, put together in seconds: the last
+stage of our Dockerfile around the program under test, and a Redis with the few words that
+its scripts need. With BASE, a Debian 12 for `make image`, ours is built from its first
+stage on.
 """
 
 import ctypes
+import fcntl
+import glob
 import ipaddress
 import json
 import os
@@ -21,7 +27,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [os.path.join(ROOT, "tests", "k8s"), os.path.join(ROOT, "tests", "wire")]
 
-from manifests import K8S, need, objects, render  # noqa: E402
+from manifests import K8S, SUNDER, modules, need, objects, render  # noqa: E402
 from nameserver import Nameserver  # noqa: E402
 
 DEADLINE = 180
@@ -39,11 +45,9 @@ cgroup_manager = "cgroupfs"
 events_logger = "file"
 """
 
-REDIS = """
-FROM localhost/bookworm
-RUN apt-get update -q && \
-    apt-get install -q -y --no-install-recommends redis-server redis-tools
-"""
+FOLDER, PREFIX = "/var/tmp", "sunder-pods-"
+REDIS = "FROM scratch\nCOPY image/ /\nENV PATH=/usr/local/bin\n"
+WORDS = ("redis-server", "redis-cli", "sh", "cat", "grep", "sleep", "timeout")
 
 
 def run(*argv, check=True, **kwargs):
@@ -56,52 +60,93 @@ def run(*argv, check=True, **kwargs):
 
 def podman_words(store):
     """podman with a store of its own, and with what it needs where cgroups are old."""
-    return ["podman", "--runtime", "runc", "--root", f"{store}/root", "--runroot",
-            f"{store}/run", "--tmpdir", f"{store}/tmp"]
+    return ["env", f"CONTAINERS_CONF={store}/containers.conf", "podman", "--runtime",
+            "runc", "--root", f"{store}/root", "--runroot", f"{store}/run", "--tmpdir",
+            f"{store}/tmp"]
+
+
+def remove_pods(podman):
+    """All at once: each takes its time."""
+    names = run(*podman, "pod", "ps", "--format", "{{.Name}}", check=False).stdout.split()
+    for done in [subprocess.Popen([*podman, "pod", "rm", "-f", "-t", "0", name],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                 for name in names]:
+        done.wait(DEADLINE)
+
+
+def remove_store(store):
+    podman = podman_words(store)
+    remove_pods(podman)
+    run(*podman, "rmi", "-a", "-f", check=False)
+    run("umount", "-l", f"{store}/root/overlay", check=False)
+    shutil.rmtree(store, ignore_errors=True)
+
+
+def lock(store, wait=True):
+    """Held by who uses a store, until it ends, however it ends. None: another does."""
+    f = open(os.path.join(store, "lock"), "w", encoding="ascii")
+    try:
+        fcntl.flock(f, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        return f
+    except BlockingIOError:
+        f.close()
+        return None
+
+
+def sweep():
+    """Remove what runs have left behind that could not do it themselves."""
+    for store in glob.glob(f"{FOLDER}/{PREFIX}*"):
+        held = lock(store, wait=False)
+        if held:
+            remove_store(store)
+            held.close()
 
 
 class Images:
-    """A Debian, our image built on it, and a Redis."""
+    """Ours, and a Redis."""
 
     def __init__(self):
-        for program in ("podman", "runc", "mmdebstrap", "iptables", "ip"):
+        for program in ("podman", "runc", "iptables", "ip", *WORDS):
             need(program)
-        self.keep = os.environ.get("SUNDER_PODS")
-        self.store = self.keep or tempfile.mkdtemp(prefix="sunder-", dir="/var/tmp")
-        os.makedirs(self.store, exist_ok=True)
-        conf = os.path.join(self.store, "containers.conf")
-        with open(conf, "w", encoding="ascii") as f:
+        modules()  # while there is a network
+        turn = os.open(FOLDER, os.O_RDONLY)  # no run sweeps what another begins
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        sweep()
+        self.store = tempfile.mkdtemp(dir=FOLDER, prefix=PREFIX)
+        os.chmod(self.store, 0o755)  # pods have folders in it
+        self.lock = lock(self.store)
+        os.close(turn)
+        with open(f"{self.store}/containers.conf", "w", encoding="ascii") as f:
             f.write(CONFIG)
-        os.environ["CONTAINERS_CONF"] = conf
         self.podman = podman_words(self.store)
         with open(os.path.join(ROOT, "Makefile"), encoding="utf-8") as f:
             self.version = next(line.split()[-1] for line in f if line[:7] == "VERSION")
 
-    def have(self, name):
-        return run(*self.podman, "image", "exists", name, check=False).returncode == 0
-
     def build(self):
-        if not self.have("localhost/bookworm"):
-            tar = os.path.join(self.store, "bookworm.tar")
-            run("mmdebstrap", "--variant=minbase", "bookworm", tar)
-            run(*self.podman, "import", tar, "localhost/bookworm")
-            os.unlink(tar)
-        if not self.have("localhost/redis:deb"):
-            with tempfile.TemporaryDirectory() as folder:
-                with open(f"{folder}/Dockerfile", "w", encoding="ascii") as f:
-                    f.write(REDIS)
-                run(*self.podman, "build", "--network=host", "-t", "localhost/redis:deb",
-                    folder)
-        env = {**os.environ, "BUILDER": " ".join(self.podman),
-               "BASE": "localhost/bookworm", "BUILD_FLAGS": "--network=host"}
-        run("make", "image", cwd=ROOT, env=env, timeout=600)
+        redis, ours = f"{self.store}/redis", f"{self.store}/sunder"
+        for word in WORDS:
+            self.closure(shutil.which(word), redis)
+        self.podman_build("-t", "localhost/redis", redis, text=REDIS)
+        if "BASE" in os.environ:
+            env = {**os.environ, "BUILDER": " ".join(self.podman),
+                   "BUILD_FLAGS": "--network=host"}
+            run("make", "image", cwd=ROOT, env=env, timeout=600)
+            return
+        self.closure(SUNDER, ours)
+        self.podman_build("--build-context", f"build={ours}", "--target", "sunder", "-t",
+                          f"localhost/sunder:{self.version}", "-f",
+                          f"{K8S}/Dockerfile", ROOT)
+
+    @staticmethod
+    def closure(program, context):
+        run(os.path.join(K8S, "closure"), program, f"{context}/image")
+
+    def podman_build(self, *argv, text=None):
+        run(*self.podman, "build", *argv, *(["-f", "-"] if text else []), input=text)
 
     def close(self):
-        if self.keep:
-            return
-        run(*self.podman, "rmi", "-a", "-f", check=False)
-        run("umount", "-l", f"{self.store}/root/overlay", check=False)
-        shutil.rmtree(self.store, ignore_errors=True)
+        remove_store(self.store)
+        self.lock.close()
 
 
 class Pod:
@@ -201,7 +246,7 @@ class Pod:
 class Cluster:
     def __init__(self, images):
         self.images, self.podman = images, images.podman
-        self.folder = tempfile.mkdtemp(prefix="sunder-pods-")
+        self.folder = tempfile.mkdtemp(dir=images.store, prefix="pods-")
         os.chmod(self.folder, 0o755)
         self.pods, self.config, self.addresses = {}, dict(SECRETS), {}
         self.resolver = os.path.join(self.folder, "resolv.conf")
@@ -219,7 +264,7 @@ class Cluster:
     def image(self, name):
         if name.startswith("sunder:"):
             return f"localhost/sunder:{self.images.version}"
-        return "localhost/redis:deb"
+        return "localhost/redis"
 
     # ---- what is applied ----
 
@@ -310,8 +355,7 @@ class Cluster:
     # ---- the end ----
 
     def close(self):
-        for name in reversed(self.pods):
-            run(*self.podman, "pod", "rm", "-f", "-t", "1", name, check=False)
+        remove_pods(self.podman)
         self.names.close()
         assert LIBC.setns(self.home, CLONE_NEWNET) == 0
         os.close(self.home)
