@@ -5,8 +5,8 @@ podman is the kubelet; the kernel's address translation is what a Service's addr
 made of, with sources kept as they are; and the name server of tests/wire answers for
 Services and pods. What a run that was killed leaves behind, the next one removes.
 
-Images hold programs of this machine and their libraries, put together in seconds: the last
-stage of our Dockerfile around the program under test, and a Redis with the few words that
+Images hold programs of this machine and their libraries, put together in seconds: our
+Dockerfile's last stage around the program under test, and a Redis with the few words that
 its scripts need. With BASE, a Debian 12 for `make image`, ours is built from its first
 stage on.
 """
