@@ -29,10 +29,10 @@ class Nameserver:
         while True:
             try:
                 question, peer = self.sock.recvfrom(4096)
+                if not self.mute:
+                    self.sock.sendto(self.answer(question), peer)
             except OSError:
                 return
-            if not self.mute:
-                self.sock.sendto(self.answer(question), peer)
 
     def answer(self, question):
         labels, at = [], 12
