@@ -100,7 +100,7 @@ def test_the_command_line_plays_a_file(api, tmp_path):
                               capture_output=True, text=True, timeout=DEADLINE,
                               check=False)
     path = tmp_path / "steps"
-    path.write_text(STEPS + "1h RULE CLEAR\n")
+    path.write_text(STEPS.replace("300ms", "1h"))
     assert json.loads(run("play", str(path)).stdout)["state"] == "playing"
     assert run("stop").returncode == 0
     assert json.loads(run("show").stdout)["state"] == "stopped"
