@@ -7,6 +7,7 @@
 
 #include "observe.h"
 #include "question.h"
+#include "reply.h"
 
 #define DEADLINE SEC(5)
 #define ROUND    MSEC(10)
@@ -206,7 +207,7 @@ static void hear_members(void *arg, const redisReply *r)
     struct members *m = arg;
 
     for (size_t i = 0; r->type == REDIS_REPLY_ARRAY && i < (size_t)r->elements; i++) {
-        unsigned long long v = strtoull(r->element[i]->str, NULL, 10);
+        unsigned long long v = strtoull(reply_text(r->element[i]), NULL, 10);
 
         if (v >= 1 && v <= m->n)
             m->in[v - 1] = true;

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "probe.h"
+#include "reply.h"
 #include "talk.h"
 #include "tally.h"
 #include "trial.h"
@@ -222,10 +223,10 @@ static int send_batch(struct pipeline *p, uint64_t batch)
 static void note_counts(struct pipeline *p, const redisReply *reply)
 {
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {
-        uint64_t command = strtoull(reply->element[i]->str, NULL, 10);
+        uint64_t command = strtoull(reply_text(reply->element[i]), NULL, 10);
 
         if (command < p->batches * p->size)
-            p->ran[command] = strtoull(reply->element[i + 1]->str, NULL, 10);
+            p->ran[command] = strtoull(reply_text(reply->element[i + 1]), NULL, 10);
     }
 }
 

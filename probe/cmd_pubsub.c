@@ -14,6 +14,7 @@
 
 #include "gap.h"
 #include "probe.h"
+#include "reply.h"
 #include "talk.h"
 #include "trial.h"
 
@@ -181,7 +182,7 @@ static void hear_entries(struct pubsub *p, const redisReply *r)
 
         if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2)
             return;
-        snprintf(p->last, sizeof p->last, "%s", entry->element[0]->str);
+        snprintf(p->last, sizeof p->last, "%s", reply_text(entry->element[0]));
         if (entry->element[1]->elements == 2)
             hear(p, entry->element[1]->element[1]);
     }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reply.h"
 #include "wire.h"
 
 #define AGAIN_MS 100
@@ -61,7 +62,8 @@ static void on_replied(struct wire *w, const redisReply *r)
     } else if (kind != NULL && strcmp(kind, "psubscribe") == 0) {
         changed(e, true, "");
     } else if (kind != NULL && r->elements == 4 && strcmp(kind, "pmessage") == 0) {
-        e->conf->heard(e->conf->arg, r->element[2]->str, r->element[3]->str);
+        e->conf->heard(e->conf->arg, reply_text(r->element[2]),
+                       reply_text(r->element[3]));
     }
 }
 

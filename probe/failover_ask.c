@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "failing.h"
+#include "reply.h"
 
 #define ANSWER SEC(2)
 #define LOOK   MSEC(50)
@@ -204,7 +205,7 @@ static int read_back(struct failing *f, struct talk *t, const char *key)
     if (rc == 0)
         rc = talk_judge(t, r);
     for (size_t i = 0; rc == 0 && i < (size_t)r->elements; i++)
-        ledger_found(&f->result->ledger, strtoull(r->element[i]->str, NULL, 10));
+        ledger_found(&f->result->ledger, strtoull(reply_text(r->element[i]), NULL, 10));
     freeReplyObject(r);
     return rc;
 }

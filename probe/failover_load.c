@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "failing.h"
+#include "reply.h"
 
 #define SEEK_AGAIN MSEC(20)
 #define ANSWER     MSEC(500) /* of a sentinel */
@@ -90,7 +91,7 @@ static void on_where(struct ask *a)
 
     if (f->all->phase == OVER)
         return;
-    if (a->trouble == TROUBLE_NONE && r->type == REDIS_REPLY_ARRAY && r->elements == 2)
+    if (a->trouble == TROUBLE_NONE && reply_is_place(r))
         node = node_called(f->all->result, r);
     if (node == f->all->result->nodes) {
         seek_later(f);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reply.h"
+
 int sentinels_parse(struct sentinels *s, const char *given, struct err *e)
 {
     const char *at = url_or_env(given, "URL_S", e);
@@ -118,7 +120,7 @@ static int ask_one(struct sentinels *s, size_t i, struct answer *a)
     if (rc < 0)
         return rc;
     a->answers = true;
-    a->knows = r->type == REDIS_REPLY_ARRAY && r->elements == 2;
+    a->knows = reply_is_place(r);
     if (a->knows)
         snprintf(a->address, sizeof a->address,
                  strchr(r->element[0]->str, ':') ? "[%s]:%s" : "%s:%s",
