@@ -20,9 +20,12 @@ struct trial {
 /* For the end of a table of options. */
 #define TRIAL_OPTS(t)                                                                    \
     {"source", 0, OPT_TEXT, &(t)->source, "ADDR", "address that connections come from"}, \
-        {"assert",  0,                                                                   \
-         OPT_TEXTS, &(t)->asserts,                                                       \
-         "CLAIM",   "exit 1 unless this holds, such as lost==0; may be given again"},    \
+        {"assert",                                                                       \
+         0,                                                                              \
+         OPT_TEXTS,                                                                      \
+         &(t)->asserts,                                                                  \
+         "CLAIM",                                                                        \
+         "exit 1 unless this holds: a name of the report, <, <=, ==, >= or >, a value"}, \
         {"output", 'o', OPT_TEXT, &(t)->output, "FORMAT", "text or json"},               \
     {                                                                                    \
         NULL, 0, OPT_FLAG, NULL, NULL, NULL                                              \
