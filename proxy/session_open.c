@@ -91,6 +91,11 @@ static void on_wake(struct wake_node *n, nsec t)
         dial(s, t);
         return;
     }
+    if (!s->overdue) { /* it may be we who were late: see first what has come */
+        s->overdue = true;
+        wake_set(&s->proxy->wake, &s->wake, t);
+        return;
+    }
     upstream_failed(s, UV_ETIMEDOUT);
 }
 

@@ -35,6 +35,7 @@ struct session {
     struct session *starved; /* next in the proxy's list */
     unsigned open;           /* handles and dials that may still call back */
     bool connected, closing, starving, replicating;
+    bool overdue;         /* the time to be connected is over; it is looked once more */
     bool wired[2];        /* a packet filter is on that side */
     uint32_t priority[2]; /* and the class its packets leave in; 0 = none */
     uint32_t promotions;  /* of its node that have been told */

@@ -237,6 +237,26 @@ def test_an_upstream_that_does_not_answer_is_logged_once(sunder, upstream):
         sock.close()
 
 
+def test_a_proxy_that_was_stopped_does_not_take_that_for_a_timeout(sunder, upstream):
+    """Connected in time, as far as the kernel goes; the proxy hears of it late."""
+    server = upstream(backlog=0)
+    queue = [socket.create_connection(("127.0.0.1", server.port))]
+    proxy = sunder(server, "on client -> r1 when command=NO do latency 1ms for 800ms",
+                   "--connect-timeout", "2s")  # so that its timer is due before
+    start, dialer = time.monotonic(), proxy.dial()
+    proxy.stats_when("the session is known", lambda s: s["sessions"] == 1)
+    proxy.process.send_signal(signal.SIGSTOP)
+    server.accept()  # now there is room, and the kernel tries again
+    end = server.accept()
+    wait_until(lambda: time.monotonic() - start > 2.1, "the time is over")
+    proxy.process.send_signal(signal.SIGCONT)
+    dialer.send(PING)
+    end.expect(PING)
+    assert not proxy.events("upstream.down")
+    for sock in queue:
+        sock.close()
+
+
 def test_who_comes_and_goes_at_the_session_limit_is_served_and_not_logged(sunder,
                                                                          upstream):
     proxy = sunder(upstream().serve(pong), (), "--sessions", "1")
