@@ -245,6 +245,9 @@ static void on_done(void *arg)
     for (size_t i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&r->sig[i], NULL);
     uv_close((uv_handle_t *)&r->file, NULL);
+    /* They are the kernel's again, which would give one to a thread of libuv's. */
+    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGTERM, SIG_IGN);
 }
 
 /* Sessions may end by themselves for a while; asked again, they may not. */

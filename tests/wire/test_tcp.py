@@ -294,6 +294,20 @@ def test_sigterm_with_nothing_open_ends_at_once(sunder, upstream):
     assert time.monotonic() - start < 2
 
 
+def test_a_storm_of_sigterms_is_an_orderly_end(sunder, upstream):
+    """Also when libuv has threads, here for having looked up a name."""
+    server = upstream().serve(pong)
+    for _ in range(5):
+        proxy = sunder(f"localhost:{server.port}")
+        dialer = proxy.dial()
+        dialer.send(PING)
+        dialer.expect(PONG)
+        dialer.close()
+        while proxy.process.poll() is None:
+            proxy.process.send_signal(signal.SIGTERM)
+        assert proxy.wait() == 0
+
+
 def test_a_second_sigterm_does_not_wait_for_a_session_that_stays(pair):
     proxy, dialer, _ = pair()
     proxy.terminate(2)
