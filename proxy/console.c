@@ -14,6 +14,9 @@
 #include "describe.h"
 #include "log.h"
 
+#define TURN  MSEC(5) /* of one client, before others get theirs */
+#define PAUSE 1       /* ms between two; a timer of 0 would be run again at once */
+
 struct client {
     struct client *next, **at; /* in the console's list */
     struct console *console;
@@ -22,10 +25,12 @@ struct client {
     size_t n;
     struct console_talk talk;
     bool closing;
+    bool waiting; /* with requests for its next turn; not read from until then */
 };
 
 struct console {
     uv_tcp_t tcp;
+    uv_timer_t next_turn;
     struct proxy *proxy;
     struct client *clients;
     size_t open; /* handles that libuv may still touch */
@@ -163,12 +168,15 @@ static long take_request(struct client *cl, char *p, size_t n)
     return cl->talk.quit ? -1 : used;
 }
 
+static void on_next_turn(uv_timer_t *t);
+
 static void take_requests(struct client *cl)
 {
+    nsec until = uv_hrtime() + TURN;
     size_t at = 0;
     long used = 1;
 
-    while (!cl->closing && at < cl->n && used > 0) {
+    while (!cl->closing && at < cl->n && used > 0 && (at == 0 || uv_hrtime() < until)) {
         used = take_request(cl, cl->in + at, cl->n - at);
         at += used > 0 ? (size_t)used : 0;
     }
@@ -178,6 +186,11 @@ static void take_requests(struct client *cl)
     }
     memmove(cl->in, cl->in + at, cl->n - at);
     cl->n -= at;
+    cl->waiting = !cl->closing && used > 0 && cl->n > 0;
+    if (!cl->waiting)
+        return;
+    (void)uv_read_stop((uv_stream_t *)&cl->tcp);
+    (void)uv_timer_start(&cl->console->next_turn, on_next_turn, PAUSE, 0);
 }
 
 static void on_alloc(uv_handle_t *h, size_t size, uv_buf_t *buf)
@@ -199,6 +212,20 @@ static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
     }
     cl->n += (size_t)n;
     take_requests(cl);
+}
+
+static void on_next_turn(uv_timer_t *t)
+{
+    struct console *c = t->data;
+
+    for (struct client *cl = c->clients, *next; cl && !c->closing; cl = next) {
+        next = cl->next;
+        if (!cl->waiting)
+            continue;
+        take_requests(cl);
+        if (!cl->waiting && !cl->closing)
+            (void)uv_read_start((uv_stream_t *)&cl->tcp, on_alloc, on_read);
+    }
 }
 
 static void on_connection(uv_stream_t *h, int status)
@@ -244,9 +271,10 @@ int console_open(uv_loop_t *loop, const struct addr *at, struct proxy *p,
     if (c == NULL)
         return err_set(e, -ENOMEM, "out of memory");
     *c = (struct console){
-        .proxy = p, .open = 1, .on_shutdown = on_shutdown, .shutdown_arg = arg};
+        .proxy = p, .open = 2, .on_shutdown = on_shutdown, .shutdown_arg = arg};
     (void)uv_tcp_init(loop, &c->tcp);
-    c->tcp.data = c;
+    (void)uv_timer_init(loop, &c->next_turn);
+    c->tcp.data = c->next_turn.data = c;
     (void)addr_sockaddr(at, &sa);
     err = uv_tcp_bind(&c->tcp, (struct sockaddr *)&sa, 0);
     if (err == 0)
@@ -256,6 +284,7 @@ int console_open(uv_loop_t *loop, const struct addr *at, struct proxy *p,
         return 0;
     }
     uv_close((uv_handle_t *)&c->tcp, on_closed);
+    uv_close((uv_handle_t *)&c->next_turn, on_closed);
     err_set(e, err, "cannot open the console on %s: %s",
             addr_print(at, text, sizeof text), strerror(-err));
     err_hint(e, "--console ADDR names another, --console off opens none");
@@ -272,6 +301,7 @@ void console_close(struct console *c, void (*done)(void *arg), void *arg)
     while (c->clients)
         drop(c->clients);
     uv_close((uv_handle_t *)&c->tcp, on_closed);
+    uv_close((uv_handle_t *)&c->next_turn, on_closed);
 }
 
 int console_address(const struct console *c, struct addr *out)

@@ -177,6 +177,28 @@ def test_hostile_bytes_end_one_connection_and_nothing_else(consoles, upstream):
     assert console.ask("PING") == "PONG"
 
 
+@pytest.mark.alone
+def test_a_batch_of_requests_lets_others_have_their_turn(consoles, upstream):
+    server = upstream()
+    proxy, console = consoles(server)
+    sessions = [(proxy.dial(), server.accept()) for _ in range(400)]
+    busy, pairs = Console(proxy), 1000
+    busy.sock.sendall(b"rule add x: on * -> * do latency 1ms\r\nrule del x\r\n" * pairs)
+    busy.file.peek(1)
+    start = time.monotonic()
+    assert console.ask("PING") == "PONG"
+    took = time.monotonic() - start
+    for _ in range(pairs):
+        assert "x: on * -> *" in str(busy.read()) and busy.read() == 1
+    whole = time.monotonic() - start
+    assert took < whole / 5, f"{took} of {whole} s"
+    for dialer, end in sessions:
+        dialer.close()
+        end.close()
+    busy.file.close()
+    busy.sock.close()
+
+
 def test_a_client_that_does_not_read_is_dropped(consoles, upstream):
     proxy, console = consoles(upstream())
     deaf = Console(proxy)
