@@ -245,9 +245,6 @@ static void on_done(void *arg)
     for (size_t i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&r->sig[i], NULL);
     uv_close((uv_handle_t *)&r->file, NULL);
-    /* They are the kernel's again, which would give one to a thread of libuv's. */
-    (void)signal(SIGINT, SIG_IGN);
-    (void)signal(SIGTERM, SIG_IGN);
 }
 
 /* Sessions may end by themselves for a while; asked again, they may not. */
@@ -283,6 +280,24 @@ static void on_shutdown(void *arg)
         stop(r, "SHUTDOWN", r->drain);
 }
 
+static void on_work(uv_work_t *work)
+{
+    (void)work;
+}
+
+/* libuv's threads get no signals: what on_done blocks would else be given to them. They
+ * keep what was blocked when they were made, which the first work does. */
+static void make_threads(uv_loop_t *loop)
+{
+    static uv_work_t work;
+    sigset_t all, had;
+
+    sigfillset(&all);
+    (void)sigprocmask(SIG_BLOCK, &all, &had);
+    (void)uv_queue_work(loop, &work, on_work, NULL);
+    (void)sigprocmask(SIG_SETMASK, &had, NULL);
+}
+
 static int serve(struct config *c, struct err *e)
 {
     static const int signals[SIGNALS] = {SIGINT, SIGTERM, SIGUSR1, SIGHUP};
@@ -291,6 +306,7 @@ static int serve(struct config *c, struct err *e)
 
     if (err)
         return err_set(e, err, "cannot start: %s", uv_strerror(err));
+    make_threads(&r.loop);
     err = proxy_open(&r.loop, c, &r.proxy, e);
     if (err == 0) {
         (void)uv_fs_poll_init(&r.loop, &r.file);
