@@ -66,6 +66,9 @@ struct host_cleaned {
  * *e. */
 int host_clean(struct host_cleaned *out, struct err *e) MUST_CHECK;
 
+/* What that would do; nothing is touched. */
+int host_left(struct host_cleaned *out, struct err *e) MUST_CHECK;
+
 /* ---- sockets ---- */
 
 /* Destroy a connected TCP socket in the kernel, and its other end where that is on this

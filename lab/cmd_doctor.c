@@ -50,6 +50,8 @@ struct findings {
 struct exam {
     struct findings here, own; /* in our network, and in one of our own */
     int own_network;           /* 0, or why there cannot be one */
+    int left;                  /* host_left */
+    struct host_cleaned leftover;
     int server;
     char server_text[128], server_hint[ERR_MAX];
     struct utsname system;
@@ -107,6 +109,7 @@ static void examine(struct exam *x)
     (void)uname(&x->system);
     x->here = look();
     x->own_network = look_elsewhere(&x->own);
+    x->left = host_left(&x->leftover, NULL);
     x->server = server_find(&s, NULL, &e);
     if (x->server == 0)
         server_print(&s, x->server_text, sizeof x->server_text);
@@ -152,6 +155,26 @@ static void add_kernel(json_t *all, const struct exam *x, const char *name,
         here == -EPERM && (has(x, here, own) || x->own_network < 0) ? AS_ROOT : without);
 }
 
+/* What processes that are dead left on the devices. */
+static void add_leftovers(json_t *all, const struct exam *x)
+{
+    char text[HOST_CLEANED * 48] = "";
+    size_t n = 0;
+
+    for (size_t i = 0; i < x->leftover.n && x->left == 0; i++)
+        if (x->leftover.device[i].whole || x->leftover.device[i].classes > 0)
+            n += (size_t)snprintf(text + n, sizeof text - n, "%s%s: %s",
+                                  n > 0 ? ", " : "", x->leftover.device[i].name,
+                                  x->leftover.device[i].whole ? "a root qdisc of ours"
+                                                              : "classes of ours");
+    add(all, "clean devices", "nothing is left of a proxy that was killed",
+        x->left == 0 && n == 0,
+        x->left ? strerror(-x->left)
+        : n > 0 ? text
+                : "yes",
+        "as root: sunder clean");
+}
+
 static json_t *faults_of(const struct exam *x)
 {
     json_t *all = json_array();
@@ -172,6 +195,7 @@ static json_t *faults_of(const struct exam *x)
     add(all, "own network", "blackhole and loss in exercises, without being root",
         x->own_network == 0, x->own_network == 0 ? "yes" : strerror(-x->own_network),
         "sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces > 0");
+    add_leftovers(all, x);
     add(all, "redis-server", "labs, exercises, scenarios", x->server == 0, x->server_text,
         x->server_hint);
     return all;

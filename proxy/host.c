@@ -357,19 +357,21 @@ void host_close(struct host **h)
 
 #define CLASSES 1024
 
-static size_t clean_classes(struct tc *tc, int device, const struct owners *dead)
+static size_t clean_classes(struct tc *tc, int device, const struct owners *dead,
+                            bool really)
 {
     uint16_t minor[CLASSES];
     int n = tc_classes(tc, device, minor, CLASSES);
     size_t gone = 0;
 
     for (int i = 0; i < n && i < CLASSES; i++)
-        if (owners_have(dead, minor[i]) && tc_class_del(tc, device, minor[i]) == 0)
+        if (owners_have(dead, minor[i]) &&
+            (!really || tc_class_del(tc, device, minor[i]) == 0))
             gone++;
     return gone;
 }
 
-static int clean_device(struct tc *tc, int device, struct host_cleaned *out,
+static int clean_device(struct tc *tc, int device, bool really, struct host_cleaned *out,
                         struct err *e)
 {
     char name[IF_NAMESIZE];
@@ -381,10 +383,10 @@ static int clean_device(struct tc *tc, int device, struct host_cleaned *out,
              device_name(device, name));
     out->device[i].whole = owners_absent(&dead, NULL);
     out->device[i].used_by = dead.alive;
-    if (out->device[i].whole)
+    if (!out->device[i].whole)
+        out->device[i].classes = clean_classes(tc, device, &dead, really);
+    else if (really)
         rc = tc_root_del(tc, device);
-    else
-        out->device[i].classes = clean_classes(tc, device, &dead);
     owners_release(&dead);
     if (rc < 0) {
         err_set(e, rc, "cannot take what was left off %s: %s", out->device[i].name,
@@ -395,7 +397,7 @@ static int clean_device(struct tc *tc, int device, struct host_cleaned *out,
     return rc;
 }
 
-int host_clean(struct host_cleaned *out, struct err *e)
+static int clean(bool really, struct host_cleaned *out, struct err *e)
 {
     int device[HOST_CLEANED], n, rc;
     struct tc *tc;
@@ -407,7 +409,17 @@ int host_clean(struct host_cleaned *out, struct err *e)
     if (n < 0)
         rc = err_set(e, n, "cannot list the devices: %s", strerror(-n));
     for (int i = 0; i < n && i < HOST_CLEANED && rc == 0; i++)
-        rc = clean_device(tc, device[i], out, e);
+        rc = clean_device(tc, device[i], really, out, e);
     tc_close(&tc);
     return rc;
+}
+
+int host_clean(struct host_cleaned *out, struct err *e)
+{
+    return clean(true, out, e);
+}
+
+int host_left(struct host_cleaned *out, struct err *e)
+{
+    return clean(false, out, e);
 }

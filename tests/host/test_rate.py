@@ -135,8 +135,13 @@ def killed(proxy):
 def test_after_kill_9_clean_removes_it_and_nothing_else(start):
     proxy, *_ = start(RATE)
     tc("qdisc add dev lo clsact")
+    assert "yes  clean devices" in run("doctor")[1], "what is in use is not left over"
     killed(proxy)
+    status, said, _ = run("doctor")
+    assert status == 0 and "(lo: a root qdisc of ours)" in said
+    assert ours(), "the doctor only looks"
     assert run("clean") == (0, "lo: removed\n", "")
+    assert "yes  clean devices" in run("doctor")[1]
     assert [q["kind"] for q in qdiscs()] == ["noqueue", "clsact"]
     assert run("clean") == (0, "nothing of ours is on any device\n", "")
     tc("qdisc del dev lo clsact")
