@@ -60,6 +60,9 @@ const struct fault fault_netem = {
     .name = "netem",
     .help = "let the kernel delay, lose, double, reorder or damage packets",
     .example = "netem delay=50ms jitter=10ms loss=1%",
+    .note = "When the rule goes, what waits in the emulator is lost; TCP sends it again "
+            "after a\nretransmission timeout, 200 ms and more. Where another netem is on "
+            "the lane by then\nnothing is lost.",
     .lane = LANE_REPLIES,
     .packets = true,
     .params = params,

@@ -76,6 +76,7 @@ struct fault {
     const char         *name;
     const char         *help;    /* one line, imperative: "delay what matches" */
     const char         *example; /* what follows `do` in a rule: "latency 50ms" */
+    const char         *note;    /* what a user would not expect, lines of it; or NULL */
     enum lane_id        lane;    /* where it acts when a rule names no lane */
     const struct param *params;  /* may be NULL */
     size_t              conf_size;

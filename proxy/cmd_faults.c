@@ -53,6 +53,8 @@ static void print_one(const struct fault *f)
     for (const struct param *p = f->params; p && p->name; p++)
         printf("  %-12s %s (%s%s)\n", p->name, p->help,
                p->standard ? "default " : "required", p->standard ? p->standard : "");
+    if (f->note)
+        printf("\n%s\n", f->note);
 }
 
 static int unknown(const char *name)
