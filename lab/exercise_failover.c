@@ -3,13 +3,14 @@
  * On command; killed; hung, and back again; out of reach, and back again. The one on
  * command is over soonest, and yet writes are lost.
  */
+#include "filter.h"
 #include "losing.h"
 
-#define UNREACHABLE "on * <-> %s do hang"
-
+/* As with a cable that is pulled, where packets can be kept from us; else nearly so. */
 static int cut_off(struct losing_now *now)
 {
-    return losing_rule(now, UNREACHABLE);
+    return losing_rule(now, filter_check(NULL) == 0 ? "on * <-> %s do blackhole"
+                                                    : "on * <-> %s do hang");
 }
 
 enum { DIRECT, COMMAND, KILLED, HUNG, UNREACHED, ROWS };
