@@ -85,8 +85,23 @@ static void poll_on(struct listener *l)
     l->paused = false;
 }
 
+static bool is_lost(const struct node *n, const struct party *from)
+{
+    return proxy_wire(n->proxy, from, &n->party, LANE_REQUESTS).blackhole;
+}
+
+static bool loses_any(const struct node *n)
+{
+    const struct proxy *p = n->proxy;
+    bool any = is_lost(n, nodes_rest(p));
+
+    for (size_t i = 0; i < p->dialers && !any; i++)
+        any = is_lost(n, p->party[p->dialer[i].who]);
+    return any;
+}
+
 /* What the plan says of those who may dial this node. False when they are too many. */
-static bool narrowest_first(struct node *n, struct filter_source *s, size_t *count)
+static bool narrowest_first(const struct node *n, struct filter_source *s, size_t *count)
 {
     const struct proxy *p = n->proxy;
 
@@ -95,12 +110,10 @@ static bool narrowest_first(struct node *n, struct filter_source *s, size_t *cou
     for (int bits = 128; bits >= 0; bits--)
         for (size_t i = 0; i < p->dialers; i++) {
             const struct dialer *d = &p->dialer[i];
-            struct wire w = {0};
 
-            if (d->range.bits != bits)
-                continue;
-            w = proxy_wire(p, p->party[d->who], &n->party, LANE_REQUESTS);
-            s[(*count)++] = (struct filter_source){&d->range, w.blackhole};
+            if (d->range.bits == bits)
+                s[(*count)++] = (struct filter_source){&d->range,
+                                                       is_lost(n, p->party[d->who])};
         }
     return true;
 }
@@ -108,19 +121,15 @@ static bool narrowest_first(struct node *n, struct filter_source *s, size_t *cou
 int listener_filter(struct listener *l)
 {
     struct filter_source source[FILTER_SOURCES];
-    struct node *n = l->node;
+    const struct node *n = l->node;
     size_t count = 0;
-    bool rest;
 
     if (l->ear == NULL)
         return 0;
-    if (!narrowest_first(n, source, &count))
+    l->filtered = loses_any(n);
+    if (l->filtered && !narrowest_first(n, source, &count))
         return -E2BIG;
-    rest = proxy_wire(n->proxy, nodes_rest(n->proxy), &n->party, LANE_REQUESTS).blackhole;
-    l->filtered = rest;
-    for (size_t i = 0; i < count; i++)
-        l->filtered |= source[i].lost;
-    return filter_listener(l->ear->fd, source, count, rest);
+    return filter_listener(l->ear->fd, source, count, is_lost(n, nodes_rest(n->proxy)));
 }
 
 static int start(struct listener *l)
