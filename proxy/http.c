@@ -22,6 +22,8 @@
 
 #define IDLE_SECONDS 30
 
+#define TURNS_MAX 64 /* in a millisecond, before others get theirs */
+
 struct http {
     struct MHD_Daemon *daemon;
     struct proxy *proxy;
@@ -34,6 +36,8 @@ struct http {
     struct sockaddr_storage at; /* where the door is */
     uv_poll_t poll;
     uv_timer_t timer; /* for what the daemon wants to do by itself */
+    uint64_t turned;  /* the millisecond of the last turn, .. */
+    unsigned turns;   /* .. and how many it has had in it */
     unsigned open;
     void (*done)(void *arg);
     void *arg;
@@ -403,6 +407,17 @@ static void on_wake(void *arg)
     (void)uv_timer_start(&h->timer, on_timer, 0, 0);
 }
 
+/* A timer that is due at once is due before anything else has its turn: requests that
+ * one caller has sent ahead would keep all others waiting. */
+static bool has_had_enough(struct http *h)
+{
+    uint64_t now = uv_now(h->timer.loop);
+
+    h->turns = h->turned == now ? h->turns + 1 : 0;
+    h->turned = now;
+    return h->turns >= TURNS_MAX;
+}
+
 static void turn(struct http *h)
 {
     MHD_UNSIGNED_LONG_LONG ms;
@@ -415,6 +430,8 @@ static void turn(struct http *h)
         ms = UINT64_MAX;
     if (next != NSEC_NEVER && (next - now) / MSEC(1) < ms)
         ms = (next - now) / MSEC(1) + 1;
+    if (has_had_enough(h) && ms == 0)
+        ms = 1;
     if (ms != UINT64_MAX)
         (void)uv_timer_start(&h->timer, on_timer, ms, 0);
     else

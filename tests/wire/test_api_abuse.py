@@ -7,6 +7,7 @@ import resource
 import select
 import socket
 import string
+import threading
 import time
 
 import pytest
@@ -207,6 +208,33 @@ def test_out_of_descriptors_callers_wait_and_nothing_spins(sunder, upstream, sta
     for peer in staying:
         peer.close()
     waiting.close()
+
+
+def test_requests_sent_ahead_let_others_have_their_turn(sunder, upstream):
+    """As of old clients: twelve thousand on one connection, before any is answered."""
+    proxy = sunder(upstream(), (), "--api", "127.0.0.1:0", "--console", "127.0.0.1:0")
+    api = Api(proxy)
+    ahead = Peer(socket.create_connection((api.host, int(api.port))))
+    host, port = proxy.event("console")["address"].split(":")
+    console = Peer(socket.create_connection((host, int(port))))
+
+    def read():
+        end = b"Connection: close"
+        have = b""
+        while end not in have:
+            have = have[-len(end):] + ahead.sock.recv(1 << 20)
+    reader = threading.Thread(target=read)
+    reader.start()
+    threading.Thread(target=ahead.send, daemon=True, args=(
+        b"GET /status HTTP/1.1\r\nHost: h\r\n\r\n" * 12000 +
+        b"GET /status HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",)).start()
+    turns = 0
+    while reader.is_alive():
+        console.send(b"PING\r\n")
+        console.expect(b"+PONG\r\n")
+        turns += 1
+    assert turns > 30
+    ahead.close(), console.close()
 
 
 class Calls:
