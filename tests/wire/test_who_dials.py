@@ -200,6 +200,7 @@ def test_a_node_announces_an_address_with_a_port(tmp_path, more, message):
 def test_more_clients_than_a_packet_filter_holds_need_none(sunder, upstream):
     clients = [{"name": f"c{i}", "sources": f"10.1.{i // 200}.{i % 200}"}
                for i in range(400)]
-    proxy = sunder(config={"clients": clients, "nodes": [
-        {"name": "r1", "listen": "127.0.0.1:0", "upstream": upstream().serve(ok).address}]})
+    node = {"name": "r1", "listen": "127.0.0.1:0",
+            "upstream": upstream().serve(ok).address}
+    proxy = sunder(config={"clients": clients, "nodes": [node]})
     say(proxy.dial(), "PING")
