@@ -129,7 +129,8 @@ class Images:
         that have podman have the rights for it."""
         run_one = [*self.podman, "run", "--rm", "--network", "none", "localhost/redis",
                    "sh", "-c", "exit 0"]
-        network = ["unshare", "-n", "sh", "-c", "ip link add a type veth peer name b && "
+        network = ["unshare", "-n", "sh", "-c",
+                   "ip link add name pod1 type veth peer pod2 && "
                    "iptables -w 5 -t nat -A OUTPUT -d 10.201.0.1 -p tcp --dport 1 -m "
                    "statistic --mode nth --every 2 --packet 0 -j DNAT --to 10.200.1.1:1"]
         for argv in (run_one, network):
