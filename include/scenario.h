@@ -95,9 +95,16 @@ struct scenario_expect {
     struct scenario_place place;
 };
 
+struct scenario_lab { /* as struct lab_options */
+    uint64_t              replicas, sentinels, data;
+    struct tuning         tuning;
+    struct topology_watch watch;
+    bool                  chain;
+};
+
 struct scenario {
-    uint64_t                replicas, sentinels, seed;
-    enum persistence        persistence;
+    struct scenario_lab     lab;
+    uint64_t                seed;
     char                  **rules;
     struct scenario_place  *rule_places;
     size_t                  nrules;

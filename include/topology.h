@@ -47,6 +47,10 @@ struct tuning {
     unsigned         max_lag;        /* of those, seconds; 0 = the server's default */
 };
 
+/* "1", or "1,10": so many replicas, which are no more than so many seconds behind. False:
+ * it is neither. */
+bool tuning_min_replicas(struct tuning *t, const char *text);
+
 struct topology_node {
     char               name[8];            /* r1, r2, ... s1, s2, ... */
     enum topology_role role;               /* at the start */

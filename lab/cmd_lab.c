@@ -336,15 +336,10 @@ static int run(const struct lab_options *o, const char *const *command)
 static int check_min_replicas(struct tuning *t)
 {
     const char *text = flags.min_replicas;
-    unsigned lag = 0;
-    char end;
-    int n;
 
     if (text == NULL)
         return STATUS_MET;
-    n = sscanf(text, "%3u,%5u%c", &t->min_replicas, &lag, &end);
-    if (strspn(text, "0123456789,") != strlen(text) || n > 2 || n < 1 ||
-        (n == 1) != (strchr(text, ',') == NULL) || (n == 2 && lag == 0))
+    if (!tuning_min_replicas(t, text))
         return cli_usage(&usage,
                          "--min-replicas is a count, or a count and seconds such as "
                          "1,10, not '%s'",
@@ -352,7 +347,6 @@ static int check_min_replicas(struct tuning *t)
     if (t->min_replicas > flags.replicas)
         return cli_usage(&usage, "--min-replicas %u can never be met by %u replicas",
                          t->min_replicas, (unsigned)flags.replicas);
-    t->max_lag = lag;
     return STATUS_MET;
 }
 

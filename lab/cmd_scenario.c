@@ -51,8 +51,8 @@ static void count(const char *before, unsigned long long n, const char *what)
 
 static int check(const struct scenario *s)
 {
-    count("sound: ", s->replicas, "replica");
-    count(", ", s->sentinels, "sentinel");
+    count("sound: ", s->lab.replicas, "replica");
+    count(", ", s->lab.sentinels, "sentinel");
     count(", ", s->nrules, "rule");
     count(", ", s->nsteps, "step");
     count(", ", s->nexpect, "expectation");

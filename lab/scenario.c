@@ -328,9 +328,12 @@ int scenario_play(const struct scenario *s, const struct scenario_options *o,
 {
     struct play p = {.scenario = s, .file = o->file, .json = o->json, .quiet = true};
     struct lab_options lab = {
-        .replicas = (size_t)s->replicas,
-        .sentinels = (size_t)s->sentinels,
-        .tuning.persistence = s->persistence,
+        .replicas = (size_t)s->lab.replicas,
+        .sentinels = (size_t)s->lab.sentinels,
+        .data = s->lab.data,
+        .chain = s->lab.chain,
+        .tuning = s->lab.tuning,
+        .watch = s->lab.watch,
         .server = o->server,
         .seed = o->seed_given ? o->seed : s->seed,
         .seed_given = true,

@@ -19,7 +19,7 @@ static struct topology topology_of(const struct scenario *s)
 {
     struct topology t;
 
-    topology_init(&t, (size_t)s->replicas, (size_t)s->sentinels, false);
+    topology_init(&t, (size_t)s->lab.replicas, (size_t)s->lab.sentinels, false);
     t.port = 6379; /* any: nothing is bound */
     return t;
 }

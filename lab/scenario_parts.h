@@ -2,12 +2,16 @@
 #ifndef SCENARIO_PARTS_H
 #define SCENARIO_PARTS_H
 
+#include "doc.h"
 #include "scenario.h"
 
 /* scenario_words.c: "replica r2 down", "fired slow >= 1". 0, or -EINVAL and *e without a
  * place. */
 int scenario_event_parse(const char *text, struct scenario_event *out, struct err *e);
 int scenario_expect_parse(const char *text, struct scenario_expect *out, struct err *e);
+
+/* scenario_lab.c: the value of `lab`. */
+int scenario_read_lab(struct doc *d, yaml_node_t *node, void *into);
 
 /* scenario_check.c: is it sound as a whole? */
 int scenario_check(const struct scenario *s, struct err *e);

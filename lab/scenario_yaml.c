@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "doc.h"
 #include "scenario_parts.h"
 
 /* What the readers of a step get. */
@@ -54,52 +53,6 @@ static int read_word(struct doc *d, const yaml_node_t *node, const char *what,
             return 0;
     err_set(d->e, -EINVAL, "%s cannot be '%.40s'", what, s);
     return doc_suggest(d, node, s, words);
-}
-
-/* ---- the lab ---- */
-
-static int read_most(struct doc *d, yaml_node_t *node, uint64_t most, const char *what,
-                     uint64_t *out)
-{
-    int rc = doc_count(d, node, out);
-
-    if (rc < 0 || *out <= most)
-        return rc;
-    err_set(d->e, -EINVAL, "at most %d %s", (int)most, what);
-    return doc_at(d, node);
-}
-
-static int read_replicas(struct doc *d, yaml_node_t *node, void *into)
-{
-    return read_most(d, node, TOPOLOGY_REPLICAS, "replicas",
-                     &((struct scenario *)into)->replicas);
-}
-
-static int read_sentinels(struct doc *d, yaml_node_t *node, void *into)
-{
-    return read_most(d, node, TOPOLOGY_SENTINELS, "sentinels",
-                     &((struct scenario *)into)->sentinels);
-}
-
-static int read_persistence(struct doc *d, yaml_node_t *node, void *into)
-{
-    int how, rc = read_word(d, node, "persistence", persistence_words, &how);
-
-    if (rc == 0)
-        ((struct scenario *)into)->persistence = (enum persistence)how;
-    return rc;
-}
-
-static const struct doc_key lab_keys[] = {
-    {"replicas", read_replicas, false},
-    {"sentinels", read_sentinels, false},
-    {"persistence", read_persistence, false},
-    {NULL, NULL, false},
-};
-
-static int read_lab(struct doc *d, yaml_node_t *node, void *into)
-{
-    return doc_map(d, node, "lab", lab_keys, into);
 }
 
 /* ---- rules at the start ---- */
@@ -490,9 +443,12 @@ static int read_seed(struct doc *d, yaml_node_t *node, void *into)
 }
 
 static const struct doc_key keys[] = {
-    {"lab", read_lab, false},     {"seed", read_seed, false},
-    {"rules", read_rules, false}, {"steps", read_steps, false},
-    {"for", read_length, false},  {"expect", read_expect, false},
+    {"lab", scenario_read_lab, false},
+    {"seed", read_seed, false},
+    {"rules", read_rules, false},
+    {"steps", read_steps, false},
+    {"for", read_length, false},
+    {"expect", read_expect, false},
     {NULL, NULL, false},
 };
 
@@ -500,7 +456,7 @@ int scenario_parse(struct scenario *s, const char *text, size_t n, struct err *e
 {
     int rc;
 
-    *s = (struct scenario){.replicas = 2, .seed = 1, .length = NSEC_NEVER};
+    *s = (struct scenario){.lab.replicas = 2, .seed = 1, .length = NSEC_NEVER};
     rc = doc_parse(text, n, "the scenario", keys, s, e);
     return rc < 0 ? rc : scenario_check(s, e);
 }

@@ -15,6 +15,20 @@
 const char *const topology_roles[] = {"master", "replica", "sentinel"};
 const char *const persistence_words[] = {"none", "rdb", "aof", "both", NULL};
 
+bool tuning_min_replicas(struct tuning *t, const char *text)
+{
+    unsigned count = 0, lag = 0;
+    char end;
+    int n = sscanf(text, "%3u,%5u%c", &count, &lag, &end);
+
+    if (strspn(text, "0123456789,") != strlen(text) || n > 2 || n < 1 ||
+        (n == 1) != (strchr(text, ',') == NULL) || (n == 2 && lag == 0))
+        return false;
+    t->min_replicas = count;
+    t->max_lag = lag;
+    return true;
+}
+
 /* A text that grows in a buffer which is known to be large enough. */
 struct text {
     char *p;

@@ -20,6 +20,27 @@ static void read_it(struct scenario *s, const char *text)
         fail_msg("%zu:%zu: %s", e.line, e.column, e.text);
 }
 
+static void a_lab_has_what_the_command_has_options_for(void **state)
+{
+    struct scenario s;
+
+    (void)state;
+    read_it(&s,
+            "lab: {replicas: 2, sentinels: 3, quorum: 2, down-after: 5s, fast: true,\n"
+            "      failover-timeout: 9s, diskless: false, backlog: 64kb, data: 10mb,\n"
+            "      min-replicas: '1,7'}\n"
+            "for: 1s\n");
+    assert_int_equal(2, s.lab.watch.quorum);
+    assert_int_equal(SEC(5), s.lab.watch.down_after);
+    assert_int_equal(SEC(9), s.lab.watch.failover_timeout);
+    assert_true(s.lab.watch.fast && s.lab.tuning.disk && !s.lab.chain);
+    assert_int_equal(65536, s.lab.tuning.backlog);
+    assert_int_equal(1, s.lab.tuning.min_replicas);
+    assert_int_equal(7, s.lab.tuning.max_lag);
+    assert_true(s.lab.data >= 10000000);
+    scenario_release(&s);
+}
+
 static void a_whole_scenario_is_read(void **state)
 {
     struct scenario s;
@@ -48,9 +69,9 @@ static void a_whole_scenario_is_read(void **state)
                 "  - node r1 up\n"
                 "  - in-sync within 3s\n"
                 "  - sessions r2->r1 != 0\n");
-    assert_int_equal(3, s.replicas);
-    assert_int_equal(1, s.sentinels);
-    assert_int_equal(PERSIST_AOF, s.persistence);
+    assert_int_equal(3, s.lab.replicas);
+    assert_int_equal(1, s.lab.sentinels);
+    assert_int_equal(PERSIST_AOF, s.lab.tuning.persistence);
     assert_int_equal(9, s.seed);
     assert_int_equal(2, s.nrules);
     assert_string_equal("slow: on client -> * do latency 20ms", s.rules[0]);
@@ -84,8 +105,8 @@ static void an_empty_lab_of_two_replicas_for_a_while_is_fine(void **state)
 
     (void)state;
     read_it(&s, "for: 1s\n");
-    assert_int_equal(2, s.replicas);
-    assert_int_equal(0, s.sentinels);
+    assert_int_equal(2, s.lab.replicas);
+    assert_int_equal(0, s.lab.sentinels);
     assert_int_equal(0, s.nsteps);
     scenario_release(&s);
 }
@@ -168,6 +189,18 @@ static const struct {
     {"lab: {replicas: 10}\nfor: 1s\n", "at most 9 replicas", "", 1, 17},
     {"lab: {persistence: disk}\nfor: 1s\n", "persistence cannot be 'disk'",
      "one of none rdb aof both", 1, 20},
+    {"lab: {replicas: 3, chain: true, sentinels: 3}\nfor: 1s\n",
+     "a chain goes without sentinels: they know only those who replicate the master "
+     "itself",
+     "", 1, 6},
+    {"lab: {sentinels: 3, quorum: 4}\nfor: 1s\n",
+     "a quorum of 4 of 3 sentinels can never be reached", "", 1, 6},
+    {"lab: {min-replicas: 3}\nfor: 1s\n", "min-replicas 3 can never be met by 2 replicas",
+     "", 1, 6},
+    {"lab: {min-replicas: '1,'}\nfor: 1s\n", "min-replicas cannot be '1,'",
+     "a count, or a count and seconds such as 1,10", 1, 21},
+    {"lab: {backlog: 1kb}\nfor: 1s\n", "a backlog is at least 16kb: no server takes less",
+     "", 1, 16},
     {"steps:\n  - {at: 1s, kill: [r1]}\n", "expected a node, not a list", "", 2, 20},
     {"steps: {at: 1s}\n", "expected a list of steps, not a mapping", "", 1, 8},
     {"for: [\n", "not YAML", "", 2, 1},
@@ -212,6 +245,7 @@ static void no_prefix_of_a_file_does_harm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_lab_has_what_the_command_has_options_for),
         cmocka_unit_test(a_whole_scenario_is_read),
         cmocka_unit_test(an_empty_lab_of_two_replicas_for_a_while_is_fine),
         cmocka_unit_test(every_comparison_is_what_it_says),
