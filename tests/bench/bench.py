@@ -113,7 +113,7 @@ def sunder(name, binary, folder, target, *rules):
     del folder
     port = free_port()
     argv = [binary, "proxy", "--listen", f"127.0.0.1:{port}", "--upstream",
-            f"127.0.0.1:{target}"]
+            f"127.0.0.1:{target}", "--api", "off", "--console", "off"]
     for rule in rules:
         argv += ["--rule", rule]
     return Process(name, argv, port)
