@@ -68,6 +68,21 @@ void resp_init(struct resp *r, enum resp_dialect dialect);
  * nor the byte at which the head becomes known. */
 struct resp_part resp_next(struct resp *r, const uint8_t *p, size_t n);
 
+/* Pass over frames of which nothing is asked but their number: lines, bulks and arrays of
+ * bulks that lie whole in p[0..n). Answers how many bytes they take; the next frame, if
+ * there is one, is for resp_next. Does nothing in the middle of a frame. */
+struct resp_skim {
+    uint64_t most;   /* frames to pass over */
+    uint64_t frames; /* out: passed over */
+
+    /* RESP_REQUESTS: is a request of this command to be left for resp_next? The bytes
+     * are the stream's own. */
+    bool (*stop)(void *arg, const char *command, size_t n);
+    void *arg;
+};
+
+size_t resp_skim(const struct resp *r, const uint8_t *p, size_t n, struct resp_skim *s);
+
 /* Is the scanner between two frames? */
 bool resp_idle(const struct resp *r);
 

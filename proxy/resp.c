@@ -339,21 +339,38 @@ static inline void keep_short(char *to, const uint8_t *p, const uint8_t *end, si
         memcpy(to, p, len);
 }
 
+/* A bulk that is all here: answers where its bytes start, or NULL. */
+static inline const uint8_t *bulk_bytes(const uint8_t *p, const uint8_t *end,
+                                        uint64_t *len)
+{
+    if (end - p < 4 || p[0] != '$' || p[1] == '\r' ||
+        (p = whole_number(p + 1, end, len)) == NULL)
+        return NULL;
+    if ((uint64_t)(end - p) < *len + 2 || p[*len] != '\r' || p[*len + 1] != '\n')
+        return NULL;
+    return p;
+}
+
 static inline const uint8_t *whole_bulk(struct resp_word *w, const uint8_t *p,
                                         const uint8_t *end)
 {
     uint64_t len;
 
-    if (end - p < 4 || p[0] != '$' || p[1] == '\r' ||
-        (p = whole_number(p + 1, end, &len)) == NULL)
-        return NULL;
-    if (len >= RESP_WORD_MAX || (uint64_t)(end - p) < len + 2 || p[len] != '\r' ||
-        p[len + 1] != '\n')
+    if ((p = bulk_bytes(p, end, &len)) == NULL || len >= RESP_WORD_MAX)
         return NULL;
     w->len = len;
     w->kept = (uint8_t)len;
     keep_short(w->text, p, end, (size_t)len);
     return p + len + 2;
+}
+
+/* The count of an array, up to what follows it. */
+static inline const uint8_t *whole_count(const uint8_t *p, const uint8_t *end,
+                                         uint64_t *count)
+{
+    if (end - p < 4 || p[0] != '*' || p[1] == '\r')
+        return NULL;
+    return whole_number(p + 1, end, count);
 }
 
 static const uint8_t *whole_request(struct resp *r, const uint8_t *p, const uint8_t *end)
@@ -362,9 +379,7 @@ static const uint8_t *whole_request(struct resp *r, const uint8_t *p, const uint
 
     if (end - p > HEAD_EDGE)
         end = p + HEAD_EDGE;
-    if (end - p < 4 || p[0] != '*' || p[1] == '\r' ||
-        (p = whole_number(p + 1, end, &count)) == NULL || count == 0 ||
-        count >= RESP_WORDS)
+    if ((p = whole_count(p, end, &count)) == NULL || count == 0 || count >= RESP_WORDS)
         return NULL;
     for (uint64_t i = 0; i < count; i++)
         if ((p = whole_bulk(&r->word[i], p, end)) == NULL)
@@ -437,6 +452,69 @@ struct resp_part resp_next(struct resp *r, const uint8_t *p, size_t n)
         split_inline(r);
     part.len = (size_t)(at - p);
     return part;
+}
+
+/* ---- and where nothing of the frames is asked for but their number ---- */
+
+static const uint8_t *skim_bulks(const uint8_t *p, const uint8_t *end, uint64_t count)
+{
+    uint64_t len;
+
+    for (; count > 0; count--) {
+        if ((p = bulk_bytes(p, end, &len)) == NULL)
+            return NULL;
+        p += len + 2;
+    }
+    return p;
+}
+
+static const uint8_t *skim_request(const uint8_t *p, const uint8_t *end,
+                                   const struct resp_skim *s)
+{
+    uint64_t count, len;
+    const uint8_t *command;
+
+    if ((p = whole_count(p, end, &count)) == NULL || count == 0 ||
+        (command = bulk_bytes(p, end, &len)) == NULL ||
+        s->stop(s->arg, (const char *)command, (size_t)len))
+        return NULL;
+    return skim_bulks(command + len + 2, end, count - 1);
+}
+
+static const uint8_t *skim_reply(const uint8_t *p, const uint8_t *end)
+{
+    uint64_t count;
+    const uint8_t *cr;
+
+    if (*p == '*')
+        return (p = whole_count(p, end, &count)) ? skim_bulks(p, end, count) : NULL;
+    if (end - p >= 5 && memcmp(p, "$-1\r\n", 5) == 0)
+        return p + 5;
+    if (*p == '$')
+        return skim_bulks(p, end, 1);
+    if (shape[*p] != LINE)
+        return NULL;
+    cr = memchr(p, '\r', (size_t)(end - p));
+    return cr && end - cr >= 2 && cr[1] == '\n' ? cr + 2 : NULL;
+}
+
+size_t resp_skim(const struct resp *r, const uint8_t *p, size_t n, struct resp_skim *s)
+{
+    const uint8_t *at = p, *end = p + n;
+
+    s->frames = 0;
+    if (!resp_idle(r))
+        return 0;
+    while (at < end && s->frames < s->most) {
+        const uint8_t *next = r->dialect == RESP_REQUESTS ? skim_request(at, end, s)
+                                                          : skim_reply(at, end);
+
+        if (next == NULL)
+            break;
+        s->frames++;
+        at = next;
+    }
+    return (size_t)(at - p);
 }
 
 char resp_one_reply(const void *p, size_t n)

@@ -1,5 +1,6 @@
-/* Slicing must not move frames, a head must be known in bounded space, and where hiredis
- * can read a frame it must agree on where it ends. */
+/* Slicing must not move frames, a head must be known in bounded space, who passes over
+ * frames must find the same ones, and where hiredis can read a frame it must agree on
+ * where it ends. */
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,6 +97,32 @@ static void ask_hiredis(const uint8_t *p, const uint64_t *end, size_t frames)
     }
 }
 
+static bool never(void *arg, const char *command, size_t n)
+{
+    (void)arg;
+    (void)command;
+    return n > MOST;
+}
+
+/* Who passes over a frame passes over just that, and over none that is not there. */
+static void ask_skim(enum resp_dialect dialect, const uint8_t *p, size_t n,
+                     const uint64_t *end, size_t frames)
+{
+    struct resp_skim s = {.most = 1, .stop = never};
+    size_t from = 0;
+    struct resp r;
+
+    resp_init(&r, dialect);
+    for (size_t i = 0; i <= frames; i++) {
+        size_t len = i < frames ? (uint32_t)end[i] - from : 0;
+        size_t skimmed = from < n ? resp_skim(&r, p + from, n - from, &s) : 0;
+
+        if (skimmed && (skimmed != len || s.frames != 1))
+            abort();
+        from += len;
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint64_t whole[MOST], sliced[MOST];
@@ -110,6 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (n != scan(dialect, data + 1, size - 1, slice, sliced) ||
         memcmp(whole, sliced, n * sizeof *whole) != 0)
         abort();
+    ask_skim(dialect, data + 1, size - 1, whole, n);
     if (dialect == RESP_REPLIES)
         ask_hiredis(data + 1, whole, n);
     return 0;
