@@ -21,10 +21,6 @@ struct latency {
     double correlation;
 };
 
-struct memory {
-    double last; /* draw, in jitters */
-};
-
 static const char *const dists[] = {"uniform", "normal", "pareto", NULL};
 
 static const struct param params[] = {
@@ -53,19 +49,21 @@ static void on_frame(const void *conf, void *state, const struct unit *u,
                      struct verdict *v)
 {
     const struct latency *c = conf;
-    struct memory *m = state;
-    double off, t;
+    double *last = state, off = c->jitter ? spread(c->dist, u->rng) : 0, t;
 
-    if (c->jitter == 0) {
-        verdict_delay(v, c->time);
-        return;
-    }
-    off = spread(c->dist, u->rng);
     if (u->nth > 0)
-        off = c->correlation * m->last + (1 - c->correlation) * off;
-    m->last = off;
+        off = c->correlation * *last + (1 - c->correlation) * off;
+    *last = off;
     t = (double)c->time + off * (double)c->jitter;
     verdict_delay(v, t > 0 ? (nsec)t : 0);
+}
+
+static bool level(const void *conf, nsec *delay)
+{
+    const struct latency *c = conf;
+
+    *delay = c->time;
+    return c->jitter == 0;
 }
 
 const struct fault fault_latency = {
@@ -75,6 +73,7 @@ const struct fault fault_latency = {
     .lane = LANE_REPLIES,
     .params = params,
     .conf_size = sizeof(struct latency),
-    .state_size = sizeof(struct memory),
+    .state_size = sizeof(double), /* the last draw, in jitters */
     .on_frame = on_frame,
+    .level = level,
 };

@@ -102,6 +102,8 @@ struct fault {
      *   can take minutes: with every change of the plan it is asked again for the rest.
      * grain: the longest run of bytes it wants to judge at once, > 0.
      * on_bytes: for each such run of a matching frame, its orders hold for the run.
+     * level: is on_frame the same delay for every frame, and this? Then it is not asked
+     *   where nobody needs to look into the frames.
      * on_end: the source has shut the lane down. Orders: delay, close.
      * wire: what its packets are to suffer on their way in to us.
      * egress: and on their way out; add to what is there with egress_add. */
@@ -110,6 +112,7 @@ struct fault {
                     struct verdict *v);
     void (*on_frame)(const void *conf, void *state, const struct unit *u,
                      struct verdict *v);
+    bool (*level)(const void *conf, nsec *delay);
     size_t (*grain)(const void *conf, const void *state);
     void (*on_bytes)(const void *conf, void *state, const struct unit *u,
                      struct verdict *v);

@@ -50,6 +50,25 @@ struct wire seats_wire(const struct lane *l);
 /* And what the kernel is to do to them when they leave us. */
 struct egress seats_egress(const struct lane *l);
 
+/* What all frames of a lane are ordered alike: for rules that need not be asked one frame
+ * at a time. */
+struct level {
+    nsec     delay;
+    uint64_t by; /* the serial of who wants most of it; 0 = nobody */
+};
+
+/* Does each rule of the lane either act on certain commands only, or order the same for
+ * all frames? Then *out is what those order for the rest. seats_levelled: so many frames
+ * that are none of those commands have passed, under these orders. */
+bool seats_level(const struct dialog *d, enum lane_id lane, struct level *out);
+void seats_levelled(struct dialog *d, enum lane_id lane, uint64_t frames);
+
+/* Is this one of the commands that rules of the lane name? */
+bool seats_name(const struct lane *l, const char *command, size_t n);
+
+/* Does seats_mark leave nothing of requests that no rule of lane replies names? */
+bool seats_mark_none(const struct dialog *d);
+
 /* What lane replies needs to remember of a request: which of its rules it meets. */
 void seats_mark(const struct dialog *d, const struct resp *request, struct track_mark *m);
 

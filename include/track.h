@@ -83,6 +83,17 @@ enum track_answer {
 enum track_answer track_reply(struct track *t, const struct resp *head,
                               struct track_mark *m);
 
+/* Of how many of the lane's next frames is nothing to be known but their number? They
+ * are lines, bulks or arrays of bulks, and of requests those whose command nobody minds:
+ * most. track_count says that so many of them have passed, and (of requests, all alike)
+ * what they leave. */
+uint64_t track_countable(const struct track *t, enum lane_id lane);
+void     track_count(struct track *t, enum lane_id lane, uint64_t n,
+                     const struct track_mark *m);
+
+/* Is this a command that changes how a session goes on, or is not simply answered? */
+bool track_minds(const char *command, size_t n);
+
 /* Is the next reply that of PSYNC or SYNC? */
 bool track_syncs(const struct track *t);
 

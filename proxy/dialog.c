@@ -64,6 +64,29 @@ void account(struct dialog *d, enum lane_id lane, struct rule *r, uint64_t dropp
     l->scan->added += added;
 }
 
+struct scan *scan_take(struct core *c, enum lane_id lane)
+{
+    struct scan *s = c->spare;
+
+    if (s)
+        c->spare = s->next;
+    else if ((s = malloc(sizeof *s)) == NULL)
+        return NULL;
+    s->held = 0;
+    s->verdict = VERDICT_PASS;
+    s->by = 0;
+    s->copy = NULL;
+    s->dropper = s->blamed = NULL;
+    s->dropped = s->added = 0;
+    s->metered = s->begun = false;
+    s->passing = 0;
+    s->passed = 0;
+    s->ends = false;
+    s->done = 0;
+    resp_init(&s->resp, lane == LANE_REQUESTS ? RESP_REQUESTS : RESP_REPLIES);
+    return s;
+}
+
 void scan_give(struct core *c, struct scan **s)
 {
     if (*s == NULL)

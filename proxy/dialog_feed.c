@@ -12,29 +12,6 @@
 #include "dialog_parts.h"
 #include "seats.h"
 
-static struct scan *scan_take(struct core *c, enum lane_id lane)
-{
-    struct scan *s = c->spare;
-
-    if (s)
-        c->spare = s->next;
-    else if ((s = malloc(sizeof *s)) == NULL)
-        return NULL;
-    s->held = 0;
-    s->verdict = VERDICT_PASS;
-    s->by = 0;
-    s->copy = NULL;
-    s->dropper = s->blamed = NULL;
-    s->dropped = s->added = 0;
-    s->metered = s->begun = false;
-    s->passing = 0;
-    s->passed = 0;
-    s->ends = false;
-    s->done = 0;
-    resp_init(&s->resp, lane == LANE_REQUESTS ? RESP_REQUESTS : RESP_REPLIES);
-    return s;
-}
-
 static enum queue_end end_of(enum close_how how)
 {
     return how == CLOSE_RST ? END_RST : how == CLOSE_FIN ? END_CLOSE : END_NO;
@@ -66,7 +43,7 @@ static int pass_flush(struct lane *l, nsec now)
     return queue_push(&l->queue, &how, l->scan->pass, n);
 }
 
-static int pass(struct lane *l, nsec now, const uint8_t *p, size_t n)
+static int pass(struct lane *l, nsec now, const uint8_t *p, size_t n, uint64_t frames)
 {
     struct scan *s = l->scan;
     int err = 0;
@@ -76,7 +53,7 @@ static int pass(struct lane *l, nsec now, const uint8_t *p, size_t n)
         s->pass = p;
     }
     s->passing += n;
-    s->passed += s->ends;
+    s->passed += frames;
     return err;
 }
 
@@ -125,7 +102,7 @@ static int obey(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
     int err = 0;
 
     if (!l->scan->metered && verdict_is_pass(&l->scan->verdict) && l->stuck_by == 0)
-        return pass(l, now, p, n);
+        return pass(l, now, p, n, ends);
     if (!l->scan->metered)
         return obey_run(d, lane, now, p, n, &l->scan->verdict, l->scan->by);
     while (n > 0 && !l->queue.ended && err == 0) {
@@ -429,8 +406,14 @@ static int feed_plain(struct dialog *d, enum lane_id lane, nsec now, const uint8
     struct leave how = {.due = now};
 
     for (size_t at = 0; at < n && !l->opaque;) {
-        struct resp_part part = scan_next(d, lane, p + at, n - at);
+        struct resp_part part;
+        struct leave run = {0};
 
+        at += skim(d, lane, now, p + at, n - at, &run);
+        how.frames += run.frames;
+        if (at == n)
+            break;
+        part = scan_next(d, lane, p + at, n - at);
         at += part.len;
         if (part.opaque)
             lane_opaque(d, lane);
@@ -445,6 +428,18 @@ static int feed_plain(struct dialog *d, enum lane_id lane, nsec now, const uint8
 
 static int speak(struct dialog *d, nsec now);
 
+/* Frames that were passed over. */
+static int feed_run(struct lane *l, nsec now, const uint8_t *p, size_t n,
+                    const struct leave *how)
+{
+    int err;
+
+    if (how->by == 0)
+        return pass(l, now, p, n, how->frames);
+    err = pass_flush(l, now);
+    return err ? err : queue_push(&l->queue, how, p, n);
+}
+
 static int feed_parts(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
                       size_t n)
 {
@@ -453,9 +448,17 @@ static int feed_parts(struct dialog *d, enum lane_id lane, nsec now, const uint8
 
     while (n > 0 && err == 0) {
         struct resp_part part;
+        struct leave run;
+        size_t passed;
 
         if (l->opaque)
             return feed_opaque(d, lane, now, p, n);
+        if ((passed = skim(d, lane, now, p, n, &run)) > 0) {
+            err = feed_run(l, now, p, passed, &run);
+            p += passed;
+            n -= passed;
+            continue;
+        }
         part = scan_next(d, lane, p, n);
         if (part.opaque) {
             lane_opaque(d, lane);

@@ -56,6 +56,9 @@ void edit_abandon(struct dialog *d, enum lane_id lane);
 /* The bit that stands for a rule among those that hold bytes of the lane. */
 uint64_t holder_bit(struct lane *l, uint64_t serial);
 
+/* Ready for the next frame; NULL without memory. */
+struct scan *scan_take(struct core *c, enum lane_id lane);
+
 /* Both take what there is, or nothing, and leave NULL behind. */
 void scan_give(struct core *c, struct scan **s);
 void copy_drop(struct scan *s);
@@ -64,6 +67,11 @@ void copy_drop(struct scan *s);
 void account(struct dialog *d, enum lane_id lane, struct rule *r, uint64_t dropped,
              uint64_t added);
 void account_tell(struct dialog *d, enum lane_id lane);
+
+/* dialog_skim.c: pass over frames that nobody needs to look into. Answers their bytes,
+ * and how they are to leave; 0 = the next frame is not of that kind. */
+size_t skim(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p, size_t n,
+            struct leave *how);
 
 /* dialog_repl.c: what is different on a replication link. */
 struct resp_part scan_next(struct dialog *d, enum lane_id lane, const uint8_t *p,

@@ -390,22 +390,20 @@ static const struct special {
     {"SUNSUBSCRIBE", 12, 's', UNSUBSCRIBE, SHARDS},
 };
 
-/* Lengths that some special command has: GET, SET, INCR's neighbours pass at once. */
-#define LENGTHS                                                                          \
-    (1u << 4 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 9 | 1u << 10 | 1u << 11 |   \
-     1u << 12)
-
-static const struct special *special(const struct resp *r)
+/* GET, SET and DEL pass at once, whatever is in the table. */
+static const struct special *special(const char *command, uint64_t n)
 {
-    uint64_t n = r->words ? r->word[0].len : 0;
-
-    if (n > 12 || (LENGTHS >> n & 1) == 0)
+    if (n < 4 || n > 12)
         return NULL;
     for (size_t i = 0; i < sizeof specials / sizeof *specials; i++)
-        if (specials[i].length == n &&
-            strncasecmp(specials[i].name, r->word[0].text, n) == 0)
+        if (specials[i].length == n && strncasecmp(specials[i].name, command, n) == 0)
             return &specials[i];
     return NULL;
+}
+
+bool track_minds(const char *command, size_t n)
+{
+    return special(command, n) != NULL;
 }
 
 static void special_request(struct track *t, const struct special *s,
@@ -433,9 +431,36 @@ static void special_request(struct track *t, const struct special *s,
     expect(t, ONE, CHANNELS, 1, m);
 }
 
+uint64_t track_countable(const struct track *t, enum lane_id lane)
+{
+    const struct track_entry *e = front(t);
+
+    if (t->lost || t->synced || t->handshaking)
+        return 0;
+    if (lane == LANE_REQUESTS)
+        return t->silent || t->skip_next ? 0 : UINT64_MAX;
+    if (e == NULL || e->kind != ONE || e->mark.mask || t->odd || t->hidden ||
+        t->monitoring || t->channels || t->patterns || t->shards)
+        return 0;
+    return e->count;
+}
+
+void track_count(struct track *t, enum lane_id lane, uint64_t n,
+                 const struct track_mark *m)
+{
+    struct track_entry *e = front(t);
+
+    if (lane == LANE_REQUESTS) {
+        t->quiet = false;
+        expect(t, ONE, CHANNELS, n, m);
+    } else if ((e->count -= n) == 0) {
+        pop(t);
+    }
+}
+
 void track_request(struct track *t, const struct resp *r, const struct track_mark *m)
 {
-    const struct special *s = special(r);
+    const struct special *s = r->words ? special(r->word[0].text, r->word[0].len) : NULL;
 
     if (t->lost || t->synced)
         return;
@@ -456,11 +481,6 @@ void track_request(struct track *t, const struct resp *r, const struct track_mar
         expect(t, ONE, CHANNELS, 1, m);
 }
 
-static bool is_aggregate(const struct resp *r)
-{
-    return r->type == '*' || r->type == '>';
-}
-
 /* "subscribe", "punsubscribe" ...: is it a confirmation, and of which family? */
 static bool confirmation(const struct resp *r, bool off, enum family family)
 {
@@ -469,7 +489,7 @@ static bool confirmation(const struct resp *r, bool off, enum family family)
         {"unsubscribe", "punsubscribe", "sunsubscribe"},
     };
 
-    return is_aggregate(r) && resp_word_is(r, 0, words[off][family]);
+    return (r->type == '*' || r->type == '>') && resp_word_is(r, 0, words[off][family]);
 }
 
 static uint32_t *subscribed(struct track *t, unsigned family)
