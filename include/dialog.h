@@ -52,31 +52,34 @@ void core_release(struct core *c); /* after the last dialog of it is gone */
 /* What a seat remembers of a rule is private to seats.c. */
 struct seat;
 
+/* What rules have ordered for a lane beyond the frame at hand; 0 = none. Those that hold
+ * have a bit each: what two partitions hold is not let go when one of them heals. */
+struct lasting {
+    uint64_t *holder;         /* private: the serial of each bit; NULL = none */
+    uint64_t  sticking;       /* hold all that follows this frame */
+    uint64_t  stuck_by;       /* hold all */
+    uint64_t  frozen_by;      /* keep the source from being read */
+    uint64_t  gate_by;        /* private: the holder whose gates wait for */
+    uint64_t  tide;           /* private: this */
+    bool      eased;          /* a bound, and not the tide, has opened one */
+    bool      severed;        /* a hole in a stream: nothing behind it passes */
+    uint64_t  owed_by;        /* serial; has dropped bytes: the connection ends with it */
+    nsec      idle_at;        /* close then, if nothing comes; 0 = never */
+    uint64_t  idle_by;        /* the serial of who wants that */
+    uint64_t  dropped, added; /* bytes */
+};
+
 struct lane {
     struct queue queue;
     struct scan *scan; /* NULL between two frames: what is known of the one under way */
     struct seat *seat; /* rules that apply here, in plan order */
-    unsigned     seats;
-    bool         opaque; /* never or no longer RESP: every run is a frame */
-    uint64_t     frames; /* seen, the one under way included */
-    uint64_t     bytes;  /* fed */
-    uint64_t     sent;   /* and gone: bytes + added - dropped, but for what is queued */
-    uint64_t     dropped, added; /* by rules */
-
-    /* Rules whose orders outlive the frame; 0 = none. Those that hold have a bit each:
-     * what two partitions hold is not let go when one of them heals. */
-    uint64_t *holder;    /* private: the serial of each bit; NULL = none */
-    uint64_t  sticking;  /* hold all that follows this frame */
-    uint64_t  stuck_by;  /* hold all */
-    uint64_t  frozen_by; /* keep the source from being read */
-    uint64_t  gate_by;   /* private: the holder whose gates wait for */
-    uint64_t  tide;      /* private: this */
-    nsec      fed_at;    /* private: last */
-    bool      eased;     /* a bound, and not the tide, has opened one */
-    bool      severed;   /* a hole in a stream: nothing behind it passes */
-    uint64_t  owed_by;   /* serial; has dropped bytes: the connection ends with it */
-    nsec      idle_at;   /* close then, if nothing comes; 0 = never */
-    uint64_t  idle_by;   /* the serial of who wants that */
+    struct lasting *lasting; /* never NULL; read-only until the session has had a rule */
+    unsigned        seats;
+    bool            opaque; /* never or no longer RESP: every run is a frame */
+    uint64_t        frames; /* seen, the one under way included */
+    uint64_t        bytes;  /* fed */
+    uint64_t        sent; /* and gone: bytes + added - dropped, but for what is queued */
+    nsec            fed_at; /* private: last */
 };
 
 struct dialog {

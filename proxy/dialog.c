@@ -14,6 +14,9 @@
 
 #define HOLDERS 64 /* bits of a uint64_t */
 
+/* Of all lanes that no rule has ever been about: most sessions have no more than that. */
+static const struct lasting none;
+
 void copy_drop(struct scan *s)
 {
     if (s->copy) {
@@ -58,8 +61,8 @@ void account(struct dialog *d, enum lane_id lane, struct rule *r, uint64_t dropp
         account_tell(d, lane);
         rule_hold(&l->scan->blamed, r);
     }
-    l->dropped += dropped;
-    l->added += added;
+    l->lasting->dropped += dropped;
+    l->lasting->added += added;
     l->scan->dropped += dropped;
     l->scan->added += added;
 }
@@ -130,6 +133,7 @@ void dialog_init(struct dialog *d, struct core *core, const struct party *from,
     track_init(&d->track);
     for (int i = 0; i < 2; i++) {
         queue_init(&d->lane[i].queue, &core->pool);
+        d->lane[i].lasting = (struct lasting *)&none;
     }
     d->plan = plan_ref(plan);
 }
@@ -139,6 +143,29 @@ void dialog_is_from(struct dialog *d, const struct party *from, uint64_t ordinal
     d->from = from;
     d->ordinal = ordinal;
     d->link = link_hash(from, d->to);
+}
+
+static void lasting_release(struct lane *l)
+{
+    if (l->lasting == &none)
+        return;
+    free(l->lasting->holder);
+    free(l->lasting);
+    l->lasting = (struct lasting *)&none;
+}
+
+/* Both lanes: what a rule orders for one may show on the other. */
+static int lasting_take(struct dialog *d)
+{
+    for (int i = 0; i < 2 && d->lane[0].seats + d->lane[1].seats > 0; i++) {
+        struct lane *l = &d->lane[i];
+
+        if (l->lasting == &none && (l->lasting = calloc(1, sizeof *l->lasting)) == NULL) {
+            l->lasting = (struct lasting *)&none;
+            return -ENOMEM;
+        }
+    }
+    return 0;
 }
 
 void dialog_release(struct dialog *d)
@@ -151,7 +178,7 @@ void dialog_release(struct dialog *d)
         queue_release(&d->lane[i].queue);
         scan_give(d->core, &d->lane[i].scan);
         seats_release(d, (enum lane_id)i);
-        free(d->lane[i].holder);
+        lasting_release(&d->lane[i]);
     }
     track_release(&d->track);
     free(d->repl);
@@ -171,8 +198,9 @@ enum queue_do dialog_next(const struct dialog *d, enum lane_id lane, nsec now,
                           struct iovec *iov, size_t *n)
 {
     const struct lane *l = &d->lane[lane];
+    nsec idle = l->lasting->idle_at;
 
-    if (l->idle_at && l->idle_at <= now)
+    if (idle && idle <= now)
         return QUEUE_CLOSE;
     return queue_next(&l->queue, now, iov, n);
 }
@@ -189,9 +217,9 @@ void dialog_sent(struct dialog *d, enum lane_id lane, nsec now, size_t bytes)
 nsec dialog_due(const struct dialog *d, enum lane_id lane)
 {
     const struct lane *l = &d->lane[lane];
-    nsec due = queue_due(&l->queue);
+    nsec due = queue_due(&l->queue), idle = l->lasting->idle_at;
 
-    return l->idle_at && l->idle_at < due ? l->idle_at : due;
+    return idle && idle < due ? idle : due;
 }
 
 size_t dialog_room(const struct dialog *d, enum lane_id lane)
@@ -199,7 +227,7 @@ size_t dialog_room(const struct dialog *d, enum lane_id lane)
     const struct core *c = d->core;
     uint64_t held = d->lane[lane].queue.held, room;
 
-    if (d->lane[lane].frozen_by)
+    if (d->lane[lane].lasting->frozen_by)
         return 0;
     room = c->lane_limit > held ? c->lane_limit - held : 0;
     if (c->pool.limit < c->pool.held + room)
@@ -218,35 +246,37 @@ static bool is_gone(void *arg, uint64_t serial)
  * they are let go with the next change of the plan. */
 uint64_t holder_bit(struct lane *l, uint64_t serial)
 {
+    uint64_t *holder = l->lasting->holder;
     unsigned at = HOLDERS - 1;
 
-    if (l->holder == NULL && (l->holder = calloc(HOLDERS, sizeof *l->holder)) == NULL)
+    if (holder == NULL && (holder = calloc(HOLDERS, sizeof *holder)) == NULL)
         return 1;
+    l->lasting->holder = holder;
     for (unsigned i = HOLDERS; i-- > 0;) {
-        if (l->holder[i] == serial)
+        if (holder[i] == serial)
             return UINT64_C(1) << i;
-        if (l->holder[i] == 0)
+        if (holder[i] == 0)
             at = i;
     }
-    if (l->holder[at] == 0)
-        l->holder[at] = serial;
+    if (holder[at] == 0)
+        holder[at] = serial;
     return UINT64_C(1) << at;
 }
 
 /* The bits that stand for no rule, or none any more. */
 static uint64_t holders_gone(struct lane *l)
 {
-    uint64_t gone = 0;
+    uint64_t *holder = l->lasting->holder, gone = 0;
 
-    for (unsigned i = 0; l->holder && i < HOLDERS; i++)
-        if (l->holder[i] == 0 || is_gone(l, l->holder[i])) {
-            l->holder[i] = 0;
+    for (unsigned i = 0; holder && i < HOLDERS; i++)
+        if (holder[i] == 0 || is_gone(l, holder[i])) {
+            holder[i] = 0;
             gone |= UINT64_C(1) << i;
         }
-    if (l->holder && gone != UINT64_MAX)
+    if (holder && gone != UINT64_MAX)
         return gone;
-    free(l->holder);
-    l->holder = NULL;
+    free(holder);
+    l->lasting->holder = NULL;
     return UINT64_MAX;
 }
 
@@ -268,20 +298,24 @@ static void forgive_frame(struct lane *l, uint64_t holders)
 /* Orders that outlive their frame do not outlive their rule. */
 static int forgive(struct lane *l, nsec now)
 {
-    uint64_t holders = holders_gone(l);
+    struct lasting *o = l->lasting;
+    uint64_t holders;
 
-    forgive_frame(l, holders);
-    l->sticking &= ~holders;
-    l->stuck_by &= ~holders;
-    l->frozen_by &= ~holders;
-    l->gate_by &= ~holders;
-    l->tide = l->gate_by ? l->tide : 0;
-    if (l->idle_at && is_gone(l, l->idle_by))
-        l->idle_at = 0;
-    queue_forgive(&l->queue, now, holders, is_gone, l);
-    if (l->owed_by == 0 || !is_gone(l, l->owed_by))
+    if (o == &none)
         return 0;
-    l->owed_by = 0;
+    holders = holders_gone(l);
+    forgive_frame(l, holders);
+    o->sticking &= ~holders;
+    o->stuck_by &= ~holders;
+    o->frozen_by &= ~holders;
+    o->gate_by &= ~holders;
+    o->tide = o->gate_by ? o->tide : 0;
+    if (o->idle_at && is_gone(l, o->idle_by))
+        o->idle_at = 0;
+    queue_forgive(&l->queue, now, holders, is_gone, l);
+    if (o->owed_by == 0 || !is_gone(l, o->owed_by))
+        return 0;
+    o->owed_by = 0;
     return queue_end(&l->queue, now, 0, END_CLOSE); /* what follows would make no sense */
 }
 
@@ -291,6 +325,8 @@ static int take_plan(struct dialog *d, struct plan *plan, nsec now)
 
     if (err == 0)
         err = seats_take(d, LANE_REPLIES, plan);
+    if (err == 0)
+        err = lasting_take(d);
     if (err)
         return err;
     plan_ref(plan);

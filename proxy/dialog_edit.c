@@ -73,8 +73,8 @@ void edit_abandon(struct dialog *d, enum lane_id lane)
 
     if (l->scan == NULL || l->scan->copy == NULL || l->scan->verdict.edit == NULL)
         return;
-    if (l->stuck_by)
-        how = (struct leave){.due = NSEC_NEVER, .by = l->stuck_by};
+    if (l->lasting->stuck_by)
+        how = (struct leave){.due = NSEC_NEVER, .by = l->lasting->stuck_by};
     if (give_up(l, &how) < 0)
         d->doom = CLOSE_RST; /* without memory for it the stream has a hole */
 }

@@ -21,9 +21,10 @@ static enum queue_end end_of(enum close_how how)
 static struct leave leave_at(const struct lane *l, nsec now, const struct verdict *v,
                              uint64_t by)
 {
-    if (l->stuck_by)
+    if (l->lasting->stuck_by)
         return (struct leave){.due = NSEC_NEVER,
-                              .by = l->stuck_by | (v->delay == NSEC_NEVER ? by : 0),
+                              .by = l->lasting->stuck_by |
+                                    (v->delay == NSEC_NEVER ? by : 0),
                               .gate = v->gate};
     return (struct leave){.due = nsec_add(now, v->delay),
                           .by = v->delay ? by : 0,
@@ -101,7 +102,8 @@ static int obey(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
     bool ends = l->scan->ends;
     int err = 0;
 
-    if (!l->scan->metered && verdict_is_pass(&l->scan->verdict) && l->stuck_by == 0)
+    if (!l->scan->metered && verdict_is_pass(&l->scan->verdict) &&
+        l->lasting->stuck_by == 0)
         return pass(l, now, p, n, ends);
     if (!l->scan->metered)
         return obey_run(d, lane, now, p, n, &l->scan->verdict, l->scan->by);
@@ -181,7 +183,7 @@ static int frame_over(struct dialog *d, enum lane_id lane, nsec now)
     struct leave how;
     int err = 0;
 
-    if (s->copy == NULL && s->verdict.close == CLOSE_NO && l->sticking == 0)
+    if (s->copy == NULL && s->verdict.close == CLOSE_NO && l->lasting->sticking == 0)
         return 0;
     how = leave_at(l, now, &s->verdict, s->by);
     err = pass_flush(l, now);
@@ -190,9 +192,9 @@ static int frame_over(struct dialog *d, enum lane_id lane, nsec now)
     copy_drop(s);
     if (err == 0 && s->verdict.close != CLOSE_NO)
         err = queue_end(&l->queue, how.due, how.by, end_of(s->verdict.close));
-    if (l->sticking) {
-        l->stuck_by |= l->sticking;
-        l->sticking = 0;
+    if (l->lasting->sticking) {
+        l->lasting->stuck_by |= l->lasting->sticking;
+        l->lasting->sticking = 0;
     }
     return err;
 }
@@ -383,8 +385,8 @@ static bool is_plain(const struct dialog *d, enum lane_id lane)
 {
     const struct lane *l = &d->lane[lane];
 
-    return !may_change(d, lane) && l->stuck_by == 0 && l->scan->held == 0 && !l->opaque &&
-           verdict_is_pass(&l->scan->verdict);
+    return !may_change(d, lane) && l->lasting->stuck_by == 0 && l->scan->held == 0 &&
+           !l->opaque && verdict_is_pass(&l->scan->verdict);
 }
 
 /* As frame_head, where there is no rule to ask. */
@@ -547,7 +549,8 @@ int dialog_feed(struct dialog *d, enum lane_id lane, nsec now, const uint8_t *p,
 /* The lane waits for a rule to go: nothing behind its first bytes can leave. */
 static bool is_held(const struct lane *l)
 {
-    return l->stuck_by || (!queue_empty(&l->queue) && queue_due(&l->queue) == NSEC_NEVER);
+    return l->lasting->stuck_by ||
+           (!queue_empty(&l->queue) && queue_due(&l->queue) == NSEC_NEVER);
 }
 
 int dialog_end(struct dialog *d, enum lane_id lane, nsec now, enum queue_end how)
@@ -571,9 +574,9 @@ int dialog_end(struct dialog *d, enum lane_id lane, nsec now, enum queue_end how
         due = nsec_add(now, seats_end(d, lane, now, &close, &by));
     if (close)
         how = end_of(close);
-    if (l->stuck_by) {
+    if (l->lasting->stuck_by) {
         due = NSEC_NEVER;
-        by = l->stuck_by;
+        by = l->lasting->stuck_by;
     }
     return err ? err : queue_end(&l->queue, due, by, how);
 }

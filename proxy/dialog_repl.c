@@ -127,7 +127,7 @@ void repl_passed(struct dialog *d, enum lane_id lane, size_t rest)
     const struct lane *l = &d->lane[lane];
 
     if (is_granted(d, lane) && d->repl->phase == PHASE_STREAM && d->repl->stream == 0) {
-        d->stream_skew = l->added - l->dropped;
+        d->stream_skew = l->lasting->added - l->lasting->dropped;
         d->stream_out = l->bytes - rest + d->stream_skew;
     }
 }
@@ -135,7 +135,7 @@ void repl_passed(struct dialog *d, enum lane_id lane, size_t rest)
 uint64_t dialog_stream_held(const struct dialog *d)
 {
     const struct lane *l = &d->lane[LANE_REPLIES];
-    uint64_t out = l->bytes + l->added - l->dropped;
+    uint64_t out = l->bytes + l->lasting->added - l->lasting->dropped;
     uint64_t from = l->sent > d->stream_out ? l->sent : d->stream_out;
 
     return is_granted(d, LANE_REPLIES) && d->repl->phase == PHASE_STREAM ? out - from : 0;
@@ -156,7 +156,7 @@ int64_t dialog_stream_skew(const struct dialog *d)
     const struct lane *l = &d->lane[LANE_REPLIES];
 
     return is_granted(d, LANE_REPLIES) && d->repl->phase == PHASE_STREAM
-               ? (int64_t)(l->added - l->dropped - d->stream_skew)
+               ? (int64_t)(l->lasting->added - l->lasting->dropped - d->stream_skew)
                : 0;
 }
 
@@ -179,7 +179,7 @@ void repl_guard(struct dialog *d, enum lane_id lane)
         return;
     v->twice = false;
     v->before.p = v->instead.p = NULL;
-    if (l->severed && d->ender) {
+    if (l->lasting->severed && d->ender) {
         v->drop = true;
         rule_hold(&l->scan->dropper, d->ender);
     }
@@ -200,11 +200,12 @@ bool set_gate(struct lane *l, struct verdict *all, const struct verdict *v,
               uint64_t serial)
 {
     uint64_t bit = v->gate ? holder_bit(l, serial) : 0;
+    struct lasting *o = l->lasting;
 
-    if (bit == 0 || (l->gate_by && l->gate_by != bit))
+    if (bit == 0 || (o->gate_by && o->gate_by != bit))
         return false;
-    l->gate_by = bit;
-    l->tide = v->tide > l->tide ? v->tide : l->tide;
+    o->gate_by = bit;
+    o->tide = v->tide > o->tide ? v->tide : o->tide;
     all->gate = v->gate;
     return true;
 }
@@ -213,10 +214,13 @@ bool set_gate(struct lane *l, struct verdict *all, const struct verdict *v,
 void raise_tide(struct dialog *d, enum lane_id lane, nsec now)
 {
     struct lane *l = &d->lane[lane];
-    uint64_t most = d->core->lane_limit - d->core->lane_limit / 4, tide = l->tide;
+    struct lasting *o = l->lasting;
+    uint64_t most = d->core->lane_limit - d->core->lane_limit / 4, tide = o->tide;
 
+    if (o->gate_by == 0)
+        return;
     if (tide == TIDE_OFFSET)
         tide = d->repl ? repl_offset(d->repl) : 0;
-    if (l->gate_by && queue_open(&l->queue, now, tide, l->gate_by, most))
-        l->eased = true;
+    if (queue_open(&l->queue, now, tide, o->gate_by, most))
+        o->eased = true;
 }

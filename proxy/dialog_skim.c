@@ -19,7 +19,7 @@ static bool is_minded(void *arg, const char *command, size_t n)
 
 static uint64_t countable(const struct dialog *d, enum lane_id lane)
 {
-    if (d->repl || d->speaking || d->lane[lane].stuck_by)
+    if (d->repl || d->speaking || d->lane[lane].lasting->stuck_by)
         return 0;
     if (lane == LANE_REQUESTS && !seats_mark_none(d))
         return 0;

@@ -281,12 +281,13 @@ void journal_account(struct journal *j, const struct account *a)
 
 static void put_lane(struct journal *j, const char *name, const struct lane *l)
 {
-    uint64_t unsent = l->bytes + l->added - l->dropped - l->sent;
+    uint64_t unsent = l->bytes + l->lasting->added - l->lasting->dropped - l->sent;
 
     put(j,
         " %s_in=%" PRIu64 " %s_out=%" PRIu64 " %s_dropped=%" PRIu64 " %s_added=%" PRIu64
         " %s_unsent=%" PRIu64,
-        name, l->bytes, name, l->sent, name, l->dropped, name, l->added, name, unsent);
+        name, l->bytes, name, l->sent, name, l->lasting->dropped, name, l->lasting->added,
+        name, unsent);
 }
 
 void journal_end(struct journal *j, const struct dialog *d)

@@ -236,16 +236,16 @@ void seat_orders(struct dialog *d, enum lane_id lane, struct verdict *all,
         all->instead = v->instead;
         l->scan->speaker = s->rule;
     }
-    if (v->owe && l->owed_by == 0)
-        l->owed_by = s->serial;
+    if (v->owe && l->lasting->owed_by == 0)
+        l->lasting->owed_by = s->serial;
     if (v->idle) {
-        l->idle_at = v->idle;
-        l->idle_by = s->serial;
+        l->lasting->idle_at = v->idle;
+        l->lasting->idle_by = s->serial;
     }
-    if (v->stick)
-        l->sticking |= holder_bit(l, s->serial); /* from the end of this frame on */
+    if (v->stick) /* from the end of this frame on */
+        l->lasting->sticking |= holder_bit(l, s->serial);
     if (v->freeze)
-        l->frozen_by |= holder_bit(l, s->serial);
+        l->lasting->frozen_by |= holder_bit(l, s->serial);
 }
 
 /* A rule acts: those that wait for that may begin, or be over. It acts when it orders
@@ -336,7 +336,7 @@ static void sever(struct dialog *d, enum lane_id lane, const struct rule *r,
     if (!v->drop || r->poison || !is_granted(d, lane))
         return;
     v->owe = true;
-    d->lane[lane].severed = true;
+    d->lane[lane].lasting->severed = true;
 }
 
 /* What the rule orders for the frame, or for what is left of it. */

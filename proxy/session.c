@@ -283,7 +283,7 @@ static void pause_flow(struct session *s, enum lane_id lane, nsec t)
 
     f->paused = true;
     f->paused_at = t;
-    if (s->dialog.lane[lane].frozen_by)
+    if (s->dialog.lane[lane].lasting->frozen_by)
         return; /* a rule wants that */
     s->proxy->stats.paused++;
     warn_bound(s, lane);

@@ -61,7 +61,7 @@ static void warn_eased(struct session *s)
 {
     struct lane *l = &s->dialog.lane[LANE_REPLIES];
 
-    if (!l->eased || s->node->warned)
+    if (!l->lasting->eased || s->node->warned)
         return;
     s->node->warned = true;
     log_warn("bound",

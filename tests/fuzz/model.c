@@ -176,7 +176,7 @@ static void feed(struct model *m, enum lane_id lane, size_t n)
     n = n < READ_MAX ? n : READ_MAX;
     n = n < s->in.n - s->fed ? n : s->in.n - s->fed;
     n = n < room ? n : room;
-    if ((s->frozen_by != 0) != (l->frozen_by != 0) || (s->frozen_by && room > 0))
+    if ((s->frozen_by != 0) != (l->lasting->frozen_by != 0) || (s->frozen_by && room > 0))
         model_fail(m, "lane %d: frozen, or not", (int)lane);
     if (n == 0 || s->source_ended || s->ended || m->over)
         return;
@@ -257,7 +257,7 @@ static void end_source(struct model *m, enum lane_id lane, enum queue_end how)
     struct side *s = &m->side[lane];
     struct lane *l = &m->dialog.lane[lane];
 
-    if (s->source_ended || m->over || l->frozen_by)
+    if (s->source_ended || m->over || l->lasting->frozen_by)
         return;
     s->end = how;
     if (dialog_end(&m->dialog, lane, m->now, how) < 0)

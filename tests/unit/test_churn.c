@@ -163,8 +163,9 @@ static void check_rest(struct churn *c, const char *fault)
     for (int i = 0; i < 2; i++) {
         const struct lane *l = &c->dialog.lane[i];
 
-        if (!queue_empty(&l->queue) || l->frozen_by || l->stuck_by || l->owed_by ||
-            l->seats || dialog_room(&c->dialog, (enum lane_id)i) == 0)
+        if (!queue_empty(&l->queue) || l->lasting->frozen_by || l->lasting->stuck_by ||
+            l->lasting->owed_by || l->seats ||
+            dialog_room(&c->dialog, (enum lane_id)i) == 0)
             fail_msg("%s: lane %d is stuck", fault, i);
         if (c->sent[i] != c->fed[i] + c->added[i] - c->dropped[i])
             fail_msg("%s: of %d bytes of lane %d %d have left", fault, (int)c->fed[i], i,

@@ -339,7 +339,7 @@ static void a_lag_that_the_lane_cannot_hold_lets_the_oldest_go(void **state)
         rig_settle(&r);
         rig_clear(&r);
     }
-    assert_true(r.dialog.lane[LANE_REPLIES].eased);
+    assert_true(r.dialog.lane[LANE_REPLIES].lasting->eased);
     assert_true(dialog_stream_held(&r.dialog) > 0);
     rig_close(&r);
 }
@@ -365,7 +365,7 @@ static void a_replica_that_does_not_read_does_not_shorten_the_lag(void **state)
         assert_int_equal(0, dialog_settle(d, LANE_REPLIES));
     }
     assert_int_equal(54, dialog_stream_held(d) - dialog_stream_unread(d, r.now));
-    assert_false(d->lane[LANE_REPLIES].eased);
+    assert_false(d->lane[LANE_REPLIES].lasting->eased);
     rig_settle(&r); /* now it reads */
     assert_int_equal(54, dialog_stream_held(d));
     assert_int_equal(0, dialog_stream_unread(d, r.now));
