@@ -4,7 +4,6 @@
  * Nothing here knows a verb by name: what the table gains, the command line has.
  */
 #include <ctype.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,21 +166,28 @@ static void describe(size_t n, const char *const *word)
 
 /* ---- the request ---- */
 
+/* s as part of a URL. */
+static void put_escaped(struct answer *to, const char *s)
+{
+    for (; *s; s++)
+        if (isalnum((unsigned char)*s) || strchr("-._~", *s))
+            answer_text(to, "%c", *s);
+        else
+            answer_text(to, "%%%02X", (unsigned char)*s);
+}
+
 /* Parameters of a GET go into the query. */
 static void put_query(const json_t *args, struct answer *to)
 {
     const char *key, *text;
     json_t *value;
-    char *escaped;
     char mark = '?';
 
     json_object_foreach((json_t *)(uintptr_t)args, key, value)
     {
         text = json_string_value(value);
-        escaped = curl_easy_escape(NULL, text ? text : "", 0);
-        answer_text(to, "%c%s%s%s", mark, key, text ? "=" : "",
-                    text && escaped ? escaped : "");
-        curl_free(escaped);
+        answer_text(to, "%c%s%s", mark, key, text ? "=" : "");
+        put_escaped(to, text ? text : "");
         mark = '&';
     }
 }
@@ -190,16 +196,14 @@ static void put_query(const json_t *args, struct answer *to)
 static void put_path(const struct control_verb *v, json_t *args, struct answer *to)
 {
     const char *path = strchr(v->route, ' ') + 1, *brace = strchr(path, '{');
+    const char *value;
     char name[32];
-    char *escaped;
 
     answer_text(to, "%.*s", (int)strcspn(path, "{"), path);
     if (brace) {
         snprintf(name, sizeof name, "%.*s", (int)strcspn(brace + 1, "}"), brace + 1);
-        escaped = curl_easy_escape(NULL, json_string_value(json_object_get(args, name)),
-                                   0);
-        answer_text(to, "%s", escaped ? escaped : "");
-        curl_free(escaped);
+        value = json_string_value(json_object_get(args, name));
+        put_escaped(to, value ? value : "");
         json_object_del(args, name);
     }
     if (strncmp(v->route, "GET ", 4) == 0)
