@@ -29,15 +29,16 @@ HARDEN_LINK := -fsanitize=$(SANITIZE)
 endif
 
 # Headers of libraries are not ours to warn about.
-PKGS     := libuv hiredis yaml-0.1 jansson libmicrohttpd libcurl libnl-3.0 libnl-route-3.0
+LINKED   := libuv hiredis yaml-0.1 jansson libmicrohttpd libnl-3.0 libnl-route-3.0
+PKGS     := $(LINKED) libcurl # that one is loaded when it is used, by proxy/web.c
 PKG_OK   := $(shell pkg-config --exists $(PKGS) 2>/dev/null && command -v $(CC))
 PKG_INC  := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS) 2>/dev/null))
-PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(LINKED) 2>/dev/null)
 
 COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -DSUNDER_VERSION='"$(VERSION)"' -Iinclude \
           $(PKG_INC) $(WARN) $(HARDEN) $(CPPFLAGS) $(CFLAGS)
 LINK    = $(CC) $(CFLAGS) $(HARDEN_LINK) -Wl,--as-needed $(LDFLAGS)
-LIBS    = $(PKG_LIBS) -lm -lpthread $(LDLIBS)
+LIBS    = $(PKG_LIBS) -lm -lpthread -ldl $(LDLIBS)
 
 SRC       := $(sort $(wildcard proxy/*.c faults/*.c probe/*.c lab/*.c))
 MAIN      := proxy/main.c

@@ -4,7 +4,6 @@
  * Who may not ask the kernel for its qdiscs here may do so in a network of his own: a
  * child goes there, and tells.
  */
-#include <curl/curl.h>
 #include <errno.h>
 #include <hiredis/hiredis.h>
 #include <jansson.h>
@@ -25,6 +24,7 @@
 #include "netns.h"
 #include "server.h"
 #include "tc.h"
+#include "web.h"
 
 static const char *output;
 
@@ -54,6 +54,8 @@ struct exam {
     struct host_cleaned leftover;
     int server;
     char server_text[128], server_hint[ERR_MAX];
+    int web;
+    struct err no_web;
     struct utsname system;
 };
 
@@ -116,6 +118,7 @@ static void examine(struct exam *x)
     else
         snprintf(x->server_text, sizeof x->server_text, "%.127s", e.text);
     snprintf(x->server_hint, sizeof x->server_hint, "%s", e.hint);
+    x->web = web_load(&x->no_web);
 }
 
 /* ---- what is said of it ---- */
@@ -198,6 +201,8 @@ static json_t *faults_of(const struct exam *x)
     add_leftovers(all, x);
     add(all, "redis-server", "labs, exercises, scenarios", x->server == 0, x->server_text,
         x->server_hint);
+    add(all, "libcurl", "status, rule, cut and all that ask a running proxy", x->web == 0,
+        x->web == 0 ? "yes" : x->no_web.text, x->no_web.hint);
     return all;
 }
 
@@ -208,12 +213,11 @@ static json_t *versions_of(const struct exam *x)
     snprintf(hiredis, sizeof hiredis, "%d.%d.%d", HIREDIS_MAJOR, HIREDIS_MINOR,
              HIREDIS_PATCH);
     snprintf(kernel, sizeof kernel, "%s %s", x->system.release, x->system.machine);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "sunder",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:s}", "sunder",
                      SUNDER_VERSION, "kernel", kernel, "libuv", uv_version_string(),
                      "hiredis", hiredis, "jansson", JANSSON_VERSION, "libyaml",
                      yaml_get_version_string(), "libmicrohttpd", MHD_get_version(),
-                     "libcurl", curl_version_info(CURLVERSION_NOW)->version, "libnl",
-                     LIBNL_VERSION);
+                     "libcurl", web_version(), "libnl", LIBNL_VERSION);
 }
 
 static void print(const json_t *all, json_t *versions)

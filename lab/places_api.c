@@ -1,81 +1,51 @@
 /* places_api.c -- the nodes of a running proxy, by its HTTP API. */
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "places.h"
+#include "web.h"
 
 #define ANSWER_MAX ((size_t)1 << 20)
 
-struct answer {
-    char *p;
-    size_t n;
-};
-
-static size_t on_data(char *p, size_t size, size_t n, void *arg)
+/* 0 and its JSON, which may be none; or a negative errno and *e. */
+static int ask(const char *api, const char *token, nsec timeout, json_t **nodes,
+               struct err *e)
 {
-    struct answer *a = arg;
-    char *grown = a->n + n > ANSWER_MAX ? NULL : realloc(a->p, a->n + n);
+    struct web_request q = {
+        .method = "GET", .path = "/nodes", .timeout = timeout, .most = ANSWER_MAX};
+    struct web_call call = {.at = api};
+    char auth[320];
+    int rc = web_load(e);
 
-    (void)size;
-    if (grown == NULL)
-        return 0;
-    memcpy(grown + a->n, p, n);
-    a->p = grown;
-    a->n += n;
-    return n;
-}
-
-static CURLcode get(const char *url, const char *token, nsec timeout, struct answer *a)
-{
-    CURL *curl = curl_easy_init();
-    struct curl_slist *headers = NULL;
-    char line[512];
-    CURLcode code;
-
-    if (curl == NULL)
-        return CURLE_FAILED_INIT;
+    if (rc < 0)
+        return rc;
     if (token) {
-        snprintf(line, sizeof line, "Authorization: Bearer %s", token);
-        headers = curl_slist_append(NULL, line);
+        snprintf(auth, sizeof auth, "Authorization: Bearer %s", token);
+        q.auth = auth;
     }
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(timeout / MSEC(1)));
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, a);
-    code = curl_easy_perform(curl);
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
-    return code;
+    web_ask(&q, &call, 1);
+    if (call.status > 0 && call.status < 400) {
+        *nodes = json_loadb(call.text ? call.text : "", call.n, 0, NULL);
+    } else {
+        if (call.status > 0)
+            snprintf(call.why, sizeof call.why, "it says %ld", call.status);
+        rc = err_set(e, -EIO, "cannot ask the proxy at %.100s for its nodes: %s", api,
+                     call.why);
+        err_hint(e, "is `sunder proxy` running? --config FILE does as well");
+    }
+    free(call.text);
+    return rc;
 }
 
 int places_of_api(struct places *p, const char *api, const char *token, nsec timeout,
                   struct err *e)
 {
-    struct answer a = {0};
-    char url[512];
-    json_t *nodes;
-    CURLcode code;
-    int rc;
+    json_t *nodes = NULL;
+    int rc = ask(api, token, timeout, &nodes, e);
 
-    snprintf(url, sizeof url, "http://%.400s/nodes", api);
-    code = get(url, token, timeout, &a);
-    if (code != CURLE_OK) {
-        free(a.p);
-        err_set(e, -EIO, "cannot ask the proxy at %.100s for its nodes: %s", api,
-                curl_easy_strerror(code));
-        err_hint(e, "is `sunder proxy` running? --config FILE does as well");
-        return -EIO;
-    }
-    nodes = json_loadb(a.p ? a.p : "", a.n, 0, NULL);
-    rc = places_of_json(p, nodes, e);
+    if (rc == 0)
+        rc = places_of_json(p, nodes, e);
     json_decref(nodes);
-    free(a.p);
     return rc;
 }

@@ -1,24 +1,16 @@
 /* fan.c -- see fan.h: addresses, and requests that are all under way at once. */
 #include "fan.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "web.h"
+
 #define ANSWER_MAX ((size_t)64 << 20)
 #define TOKEN_MAX  256
-
-/* One request under way. */
-struct call {
-    struct fan_peer *peer;
-    CURL *easy;
-    char *text;
-    size_t n;
-    char why[CURL_ERROR_SIZE];
-};
 
 /* ---- whom to ask ---- */
 
@@ -99,11 +91,12 @@ static int read_token(struct fan *f, const char *path, struct err *e)
 int fan_open(struct fan *f, const char *where, const char *token_file, nsec timeout,
              struct err *e)
 {
-    int err = 0;
+    int err;
 
     *f = (struct fan){.peer = calloc(FAN_MAX, sizeof *f->peer), .timeout = timeout};
     if (f->peer == NULL)
         return err_set(e, -ENOMEM, "out of memory");
+    err = web_load(e);
     for (const char *w = where; err == 0; w += strcspn(w, ",") + 1) {
         err = add_where(f, w, strcspn(w, ","), e);
         if (w[strcspn(w, ",")] == '\0')
@@ -127,42 +120,6 @@ void fan_close(struct fan *f)
 
 /* ---- asking ---- */
 
-static size_t on_data(char *p, size_t size, size_t n, void *arg)
-{
-    struct call *c = arg;
-    char *grown = c->n + n > ANSWER_MAX ? NULL : realloc(c->text, c->n + n + 1);
-
-    (void)size;
-    if (grown == NULL)
-        return 0;
-    memcpy(grown + c->n, p, n);
-    c->text = grown;
-    c->n += n;
-    return n;
-}
-
-static CURL *prepare(const struct fan *f, struct call *c, const struct fan_request *q,
-                     const char *body, struct curl_slist *headers)
-{
-    CURL *curl = curl_easy_init();
-    char url[4096];
-
-    snprintf(url, sizeof url, "http://%s%s", c->peer->at, q->path);
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(f->timeout / MSEC(1)));
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, c);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, c->why);
-    curl_easy_setopt(curl, CURLOPT_PRIVATE, c);
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, q->method);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    if (strcmp(q->method, "GET") != 0)
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-    return curl;
-}
-
 static void forget(struct fan_peer *p)
 {
     json_decref(p->answer);
@@ -179,18 +136,16 @@ static size_t number_of(const json_t *answer, const char *key)
 }
 
 /* What a proxy said, or why it did not. */
-static void note(struct call *c, CURLcode code)
+static void note(struct fan_peer *p, const struct web_call *c)
 {
-    struct fan_peer *p = c->peer;
     const char *error, *hint;
 
-    if (code != CURLE_OK) {
-        err_set(&p->trouble, -EIO, "cannot reach a proxy at %s: %s", p->at,
-                c->why[0] ? c->why : curl_easy_strerror(code));
+    if (c->status == 0) {
+        err_set(&p->trouble, -EIO, "cannot reach a proxy at %s: %s", p->at, c->why);
         err_hint(&p->trouble, "is `sunder proxy` running? --api ADDR says where");
         return;
     }
-    curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &p->status);
+    p->status = c->status;
     p->answer = c->n ? json_loadb(c->text, c->n, JSON_DECODE_ANY, NULL) : NULL;
     if (p->status < 400 && (p->answer || c->n == 0))
         return;
@@ -203,61 +158,30 @@ static void note(struct call *c, CURLcode code)
     err_place(&p->trouble, number_of(p->answer, "line"), number_of(p->answer, "column"));
 }
 
-static void take_results(CURLM *multi)
-{
-    const CURLMsg *m;
-    int left;
-
-    while ((m = curl_multi_info_read(multi, &left)) != NULL) {
-        struct call *c;
-
-        if (m->msg != CURLMSG_DONE)
-            continue;
-        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&c);
-        note(c, m->data.result);
-    }
-}
-
-static void wait_for_all(CURLM *multi)
-{
-    int running = 1;
-
-    while (running) {
-        if (curl_multi_perform(multi, &running) != CURLM_OK)
-            return;
-        take_results(multi);
-        if (running)
-            (void)curl_multi_poll(multi, NULL, 0, 1000, NULL);
-    }
-}
-
 void fan_ask(struct fan *f, const struct fan_request *q, const bool *only)
 {
-    struct call *call = calloc(f->n, sizeof *call);
-    struct curl_slist *headers = curl_slist_append(NULL,
-                                                   "Content-Type: application/json");
+    struct web_call *call = calloc(f->n, sizeof *call);
     char *body = json_dumps(q->body, JSON_COMPACT);
-    CURLM *multi = curl_multi_init();
+    const struct web_request request = {
+        .method = q->method,
+        .path = q->path,
+        .body = body ? body : "{}",
+        .auth = f->auth,
+        .timeout = f->timeout,
+        .most = ANSWER_MAX,
+    };
 
-    if (f->auth[0])
-        headers = curl_slist_append(headers, f->auth);
-    for (size_t i = 0; i < f->n; i++) {
-        if (only && !only[i])
-            continue;
-        forget(&f->peer[i]);
-        call[i].peer = &f->peer[i];
-        call[i].easy = prepare(f, &call[i], q, body ? body : "{}", headers);
-        curl_multi_add_handle(multi, call[i].easy);
-    }
-    wait_for_all(multi);
     for (size_t i = 0; i < f->n; i++)
-        if (call[i].easy) {
-            curl_multi_remove_handle(multi, call[i].easy);
-            curl_easy_cleanup(call[i].easy);
+        if (only == NULL || only[i]) {
+            forget(&f->peer[i]);
+            call[i].at = f->peer[i].at;
+        }
+    web_ask(&request, call, f->n);
+    for (size_t i = 0; i < f->n; i++)
+        if (call[i].at) {
+            note(&f->peer[i], &call[i]);
             free(call[i].text);
         }
-    curl_multi_cleanup(multi);
-    curl_slist_free_all(headers);
     free(body);
     free(call);
 }
