@@ -127,3 +127,25 @@ def test_every_rule_of_a_document_is_read():
             timeout=DEADLINE, check=False)
         assert done.returncode == 0 or "no such node or client" in done.stderr, (
             path, sentence, done.stderr)
+
+
+def broken_rows(text):
+    """Lines of tables that a reader of the rendered page does not see as such."""
+    lines, columns = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S).split("\n"), 0
+    for i, line in enumerate(lines):
+        if not line.startswith("|"):
+            continue
+        cells = len(re.findall(r"(?<!\\)\|", line))
+        if not lines[i - 1].startswith("|"):
+            columns = cells
+            if not re.match(r"[-:|]+$", lines[i + 1]):
+                yield "no head: " + line
+        if cells != columns:
+            yield line
+
+
+@pytest.mark.parametrize("path", ["README.md", *sorted(
+    p for folder in ("docs", "faults", "tests", "k8s")
+    for p in glob.glob(f"{folder}/*.md", root_dir=ROOT))])
+def test_tables_are_whole(path):
+    assert not list(broken_rows(document(path)))
