@@ -29,7 +29,7 @@ static const struct command commands[] = {
     {"lab", "real Redis servers on this machine, wired through the proxy", cmd_lab},
     {"scenario", "run a lab through a list of faults, and judge it", cmd_scenario},
     {"exercise", "run a lesson: lab, faults, probe and a verdict", cmd_exercise},
-    {"probe", "measure what a client sees: stale reads and their age", cmd_probe},
+    {"probe", "measure what a client sees: stale, lost, late or done twice", cmd_probe},
     {"sentinel", "what Sentinel says, and how to make it act", cmd_sentinel},
     {"hello", "connect, say HELLO, read the key mystery", cmd_hello},
     {"topology", "is every link proxied, and will it stay so?", cmd_topology},
@@ -129,14 +129,25 @@ static int close_output(int status)
     return STATUS_ENVIRONMENT;
 }
 
+/* `sunder help proxy` is `sunder proxy --help`. */
+static void turn_round(int argc, char **argv)
+{
+    static char option[] = "--help";
+
+    memmove(argv + 1, argv + 2, (size_t)(argc - 2) * sizeof *argv);
+    argv[argc - 1] = option;
+}
+
 static int run(int argc, char **argv)
 {
     if (argc < 2)
         return help(stderr);
+    if (argc > 2 && strcmp(argv[1], "help") == 0)
+        turn_round(argc, argv);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0)
         return help(stdout);
-    if (strcmp(argv[1], "--version") == 0) {
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
         printf("sunder %s\n", SUNDER_VERSION);
         return STATUS_MET;
     }

@@ -76,6 +76,24 @@ def test_each_verb_has_a_help_of_its_own(command, verb):
         (verb in ("cut", "isolate", "split", "ring", "bridge"))
 
 
+@pytest.mark.parametrize("words", ["proxy", "cut", "rule add", "probe", "probe stale",
+                                   "exercise retry", "topology check", "rule", "nobody"])
+def test_help_before_a_command_is_its_help(words):
+    before, behind = (subprocess.run([SUNDER, *line], capture_output=True, text=True,
+                                     check=False, timeout=DEADLINE)
+                      for line in (["help", *words.split()], [*words.split(), "--help"]))
+    assert (before.returncode, before.stdout, before.stderr) == \
+        (behind.returncode, behind.stdout, behind.stderr)
+    assert before.returncode == (2 if words == "nobody" else 0)
+
+
+@pytest.mark.parametrize("words", [["help"], ["help", "help"], ["--help"]])
+def test_help_alone_names_the_commands(words):
+    done = subprocess.run([SUNDER, *words], capture_output=True, text=True, check=False,
+                          timeout=DEADLINE)
+    assert done.returncode == 0 and "\n  proxy " in done.stdout
+
+
 def test_a_word_that_begins_several_verbs_lists_them(command):
     done = command("rule", "--help")
     assert done.returncode == 0
