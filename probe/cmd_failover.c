@@ -289,7 +289,7 @@ int cmd_failover(int argc, char **argv)
     struct failover_conf *c = &w.conf;
     const struct opt opts[] = {
         {"sentinel", 0, OPT_TEXT, &w.sentinel, "URL,...", "the sentinels; or URL_S"},
-        {"master", 0, OPT_TEXT, &w.group.master, "NAME", "what they call it; mymaster"},
+        {"master", 0, OPT_TEXT, &w.group.master, "NAME", "what they call the master"},
         {"direct", 0, OPT_TEXT, &w.direct, "KNOWN=REAL,...",
          "where nodes really are, to look past a proxy; or URL_D"},
         {"cause", 0, OPT_TEXT, &w.cause, "CAUSE", "failover, kill, stop or mark"},

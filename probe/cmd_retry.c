@@ -249,7 +249,8 @@ int cmd_retry(int argc, char **argv)
          "send each with a token that the server counts only once"},
         {"give-up", 0, OPT_FLAG, &r.give_up, NULL,
          "do not send again what may have been carried out"},
-        {"timeout", 0, OPT_TIME, &r.conf.timeout, "TIME", "of each answer, to connect"},
+        {"timeout", 0, OPT_TIME, &r.conf.timeout, "TIME",
+         "of each answer, and to connect"},
         {"patience", 0, OPT_TIME, &r.patience, "TIME", "go on with one INCR for so long"},
         TRIAL_OPTS(&r.trial)};
     const struct usage u = {

@@ -28,7 +28,7 @@ static struct flags {
 static const struct opt opts[] = {
     {"sentinel", 0, OPT_TEXT, &flags.sentinel, "URL,...",
      "the sentinels; URL_S of the environment when not given"},
-    {"master", 0, OPT_TEXT, &flags.master, "NAME", "what they call it; mymaster"},
+    {"master", 0, OPT_TEXT, &flags.master, "NAME", "what they call the master"},
     {"timeout", 0, OPT_TIME, &flags.timeout, "TIME",
      "to wait for a new master, 60s; of watch: to listen, for ever"},
     {"from", 0, OPT_TEXT, &flags.from, "ADDRESS",

@@ -249,7 +249,8 @@ int cmd_writes(int argc, char **argv)
         {"wait-time", 0, OPT_TIME, &w.wait_time, "TIME", "how long WAIT may take"},
         {"keep", 0, OPT_TEXT, &w.keep, "KEY",
          "the set to write to, and to leave there; a temporary one when not given"},
-        {"timeout", 0, OPT_TIME, &w.conf.timeout, "TIME", "of each answer, to connect"},
+        {"timeout", 0, OPT_TIME, &w.conf.timeout, "TIME",
+         "of each answer, and to connect"},
         {"mark", 0, OPT_COUNT, &w.mark, "N",
          "print the line 'mark' after N writes, for a script that waits for it"},
         TRIAL_OPTS(&w.trial)};
