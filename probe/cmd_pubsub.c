@@ -197,9 +197,10 @@ static int hear_stream(struct pubsub *p)
 
     if (rc < 0)
         return rc;
-    hear_entries(p, reply);
+    if ((rc = talk_judge(&p->subscriber, reply)) == 0)
+        hear_entries(p, reply);
     freeReplyObject(reply);
-    return 0;
+    return rc;
 }
 
 static int listen_once(struct pubsub *p)

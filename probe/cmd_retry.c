@@ -78,7 +78,7 @@ static enum outcome judge(struct retry *r, redisReply *reply)
     return REFUSED;
 }
 
-/* *sent: it may have been carried out before. */
+/* *sent: it may have been carried out, for nobody has answered. */
 static enum outcome attempt(struct retry *r, uint64_t op, bool *sent)
 {
     char key[KEY_MAX];
@@ -91,9 +91,9 @@ static enum outcome attempt(struct retry *r, uint64_t op, bool *sent)
         return lost(r, rc);
     token_key(r, op, key);
     r->again += *sent;
-    *sent = true;
     rc = talk_ask(&r->talk, r->conf.timeout, r->token ? 6 : 2, r->token ? once : plain,
                   &reply);
+    *sent |= rc < 0;
     return rc < 0 ? lost(r, rc) : judge(r, reply);
 }
 

@@ -10,6 +10,7 @@ import time
 
 import pytest
 from labs import DEADLINE, SUNDER, Redis, sunder, wait_until
+from proxies import Proxy
 from servers import SERVER, Scripted, free_port, servers
 
 pytestmark = pytest.mark.skipif(not SERVER, reason="no redis-server")
@@ -254,6 +255,37 @@ def test_a_server_that_dies_is_noticed_by_everybody_at_once(tmp_path):
     times = {k: v for k, v in found.items() if k.endswith("_ms") and k != "silent_ms"}
     assert len(times) == 7 and all(t is not None and t < 1000 for t in times.values())
     assert found["dialing"] == "connection refused"
+
+
+def test_an_incr_that_is_refused_was_surely_not_carried_out(tmp_path):
+    with servers(tmp_path, ("--replicaof", "127.0.0.1 1")) as (replica,):
+        found = run("retry", replica.url)
+    assert (found["failed"], found["unknown"], found["acknowledged"]) == (20, 0, 0)
+    assert found["errors"] == {"READONLY": 20} and found["on_server"] == 0
+
+
+def test_an_incr_that_is_refused_only_when_sent_again_may_have_been(one):
+    with Proxy(one.at, "on client -> * when command=INCR session=1 nth=2 do lose-reply "
+               "then=reset", "on client -> * when command=INCR session=2 nth=1 do error "
+               "LOADING") as proxy:
+        found = run("retry", proxy.at)
+    assert (found["acknowledged"], found["unknown"], found["failed"]) == (19, 1, 0)
+    assert (found["on_server"], found["twice"], found["sent_again"]) == (20, 0, 1)
+
+
+@pytest.mark.parametrize("how", [[], ["--stream"]], ids=["pubsub", "stream"])
+def test_a_message_that_comes_twice_is_received_once_and_counted_again(one, how):
+    with Proxy(one.at, "on client -> * when command=PUBLISH,XADD nth=3 do "
+               "duplicate-request") as proxy:
+        found = run("pubsub", proxy.at, *how)
+    assert (found["again"], found["received"], found["lost"]) == (1, 20, 0)
+
+
+def test_a_subscriber_that_may_not_read_says_why_nothing_came(one):
+    one.do("ACL", "SETUSER", "deaf", "on", ">secret", "~*", "&*", "+@all", "-xread")
+    found = run("pubsub", f"redis://deaf:secret@{one.at}", "--stream", "--grace", "0")
+    assert (found["published"], found["received"], found["lost"]) == (20, 0, 20)
+    assert found["errors"]["NOPERM"] > 0 and found["reconnects"] > 0
 
 
 class Loading:
