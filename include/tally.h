@@ -5,13 +5,18 @@
 #ifndef TALLY_H
 #define TALLY_H
 
-#include <stdbool.h>
 #include <stdint.h>
+
+enum told {
+    TOLD_NOTHING, /* it may have been carried out, or not */
+    TOLD_DONE,
+    TOLD_REFUSED, /* an error: it was not carried out */
+};
 
 struct tally {
     uint64_t meant;       /* commands */
-    uint64_t answered;    /* of them, those the client knows of */
-    uint64_t unknown;     /* and those it does not */
+    uint64_t answered;    /* of them, those the client knows to be done */
+    uint64_t unknown;     /* and those of which it knows nothing */
     uint64_t unknown_ran; /* of which the server has carried out so many */
     uint64_t ran;         /* times the server has carried one out, all in all */
     uint64_t twice;       /* commands carried out more than once */
@@ -22,7 +27,7 @@ struct tally {
     uint64_t batch, batch_done;
 };
 
-void tally_command(struct tally *t, bool answered, uint64_t ran);
+void tally_command(struct tally *t, enum told told, uint64_t ran);
 void tally_batch_end(struct tally *t);
 
 #endif

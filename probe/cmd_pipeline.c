@@ -39,7 +39,7 @@ struct pipeline {
     struct talk talk;
     struct troubles troubles;
     bool sent;       /* the batch at hand, before */
-    bool *answered;  /* by command */
+    enum told *told; /* by command */
     uint64_t *ran;   /* the same; what the hash says */
     uint64_t begun;  /* batches */
     uint64_t broken; /* batches, times */
@@ -117,6 +117,7 @@ static void note_sent(struct pipeline *p, uint64_t commands)
 static int send_rest(struct pipeline *p, uint64_t *next, uint64_t end)
 {
     nsec until = deadline(p);
+    enum told refused = p->sent ? TOLD_NOTHING : TOLD_REFUSED; /* the first may run */
     int type, rc = add_commands(p, *next, end);
 
     note_sent(p, end - *next);
@@ -125,7 +126,7 @@ static int send_rest(struct pipeline *p, uint64_t *next, uint64_t end)
     while (rc == 0 && *next < end) {
         rc = read_reply(p, until, &type);
         if (rc == 0)
-            p->answered[(*next)++] = type != REDIS_REPLY_ERROR;
+            p->told[(*next)++] = type == REDIS_REPLY_ERROR ? refused : TOLD_DONE;
     }
     if (rc < 0)
         talk_close(&p->talk);
@@ -188,7 +189,7 @@ static int transact(struct pipeline *p, uint64_t *next, uint64_t end)
     if (rc < 0)
         talk_close(&p->talk);
     while (rc == 0 && seen && *next < end)
-        p->answered[(*next)++] = true;
+        p->told[(*next)++] = TOLD_DONE;
     return rc;
 }
 
@@ -259,7 +260,7 @@ static int learn_counts(struct pipeline *p)
 static void add_up(struct pipeline *p)
 {
     for (uint64_t c = 0; c < p->begun * p->size; c++) {
-        tally_command(&p->tally, p->answered[c], p->ran[c]);
+        tally_command(&p->tally, p->told[c], p->ran[c]);
         if ((c + 1) % p->size == 0)
             tally_batch_end(&p->tally);
     }
@@ -340,9 +341,9 @@ static int prepare(struct pipeline *p, struct err *e)
         return rc;
     p->conf.url = &p->url;
     p->conf.source = p->trial.source;
-    p->answered = calloc(p->batches * p->size, sizeof *p->answered);
+    p->told = calloc(p->batches * p->size, sizeof *p->told);
     p->ran = calloc(p->batches * p->size, sizeof *p->ran);
-    return p->answered && p->ran ? 0 : err_set(e, -ENOMEM, "out of memory");
+    return p->told && p->ran ? 0 : err_set(e, -ENOMEM, "out of memory");
 }
 
 static int run(struct pipeline *p)
@@ -359,7 +360,7 @@ static int run(struct pipeline *p)
         rc = measure(p, &e);
     talk_close(&p->talk);
     fill(p, &s);
-    free(p->answered);
+    free(p->told);
     free(p->ran);
     return trial_end(&p->trial, &s, rc, &e);
 }

@@ -1,15 +1,15 @@
 /* tally.c -- see tally.h. */
 #include "tally.h"
 
-void tally_command(struct tally *t, bool answered, uint64_t ran)
+void tally_command(struct tally *t, enum told told, uint64_t ran)
 {
     t->meant++;
-    t->answered += answered;
-    t->unknown += !answered;
-    t->unknown_ran += !answered && ran > 0;
+    t->answered += told == TOLD_DONE;
+    t->unknown += told == TOLD_NOTHING;
+    t->unknown_ran += told == TOLD_NOTHING && ran > 0;
     t->ran += ran;
     t->twice += ran > 1;
-    t->gone += answered && ran == 0;
+    t->gone += told == TOLD_DONE && ran == 0;
     t->batch++;
     t->batch_done += ran > 0;
 }

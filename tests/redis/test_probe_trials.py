@@ -264,6 +264,22 @@ def test_an_incr_that_is_refused_was_surely_not_carried_out(tmp_path):
     assert found["errors"] == {"READONLY": 20} and found["on_server"] == 0
 
 
+def test_a_pipeline_that_is_refused_was_answered(tmp_path):
+    with servers(tmp_path, ("--replicaof", "127.0.0.1 1")) as (replica,):
+        found = run("pipeline", replica.url)
+    assert (found["commands"], found["refused"], found["on_server"]) == (30, 30, 0)
+    assert (found["answered"], found["unknown"], found["broken"]) == (0, 0, 0)
+
+
+def test_what_is_sent_again_in_a_pipeline_and_refused_may_have_been_done(one):
+    with Proxy(one.at, "on client -> * when command=HINCRBY session=1 nth=4 do "
+               "lose-reply then=reset", "on client -> * when command=HINCRBY session=2 "
+               "nth=1 do error LOADING") as proxy:
+        found = run("pipeline", proxy.at, "--again")
+    assert (found["unknown"], found["unknown_ran"], found["refused"]) == (1, 1, 1)
+    assert (found["answered"], found["broken"]) == (29, 1)
+
+
 def test_an_incr_that_is_refused_only_when_sent_again_may_have_been(one):
     with Proxy(one.at, "on client -> * when command=INCR session=1 nth=2 do lose-reply "
                "then=reset", "on client -> * when command=INCR session=2 nth=1 do error "
