@@ -42,6 +42,19 @@ static const char *wall_clock(bool day, char *buf, size_t size)
     return buf;
 }
 
+static void stop(struct watch *w)
+{
+    if (w->over)
+        return;
+    w->over = true;
+    for (size_t i = 0; i < w->n; i++)
+        ear_close(&w->one[i].ear);
+    pool_close(&w->pool);
+    uv_close((uv_handle_t *)&w->limit, NULL);
+    uv_close((uv_handle_t *)&w->interrupt, NULL);
+    uv_close((uv_handle_t *)&w->terminate, NULL);
+}
+
 static void heard(void *arg, const char *event, const char *text)
 {
     const struct watched *w = arg;
@@ -56,6 +69,8 @@ static void heard(void *arg, const char *event, const char *text)
         printf("%s  %s  %-24s %s\n", wall_clock(false, when, sizeof when), w->name, event,
                text);
     fflush(stdout);
+    if (ferror(stdout)) /* nobody reads it any more; main() says so */
+        stop(w->watch);
 }
 
 static void changed(void *arg, bool listens, const char *why)
@@ -66,19 +81,6 @@ static void changed(void *arg, bool listens, const char *why)
         fprintf(stderr, "sunder sentinel watch: %s: %s; trying again\n", w->name, why);
     else if (w->watch->how->view == VIEW_WIDE)
         fprintf(stderr, "sunder sentinel watch: %s: listening\n", w->name);
-}
-
-static void stop(struct watch *w)
-{
-    if (w->over)
-        return;
-    w->over = true;
-    for (size_t i = 0; i < w->n; i++)
-        ear_close(&w->one[i].ear);
-    pool_close(&w->pool);
-    uv_close((uv_handle_t *)&w->limit, NULL);
-    uv_close((uv_handle_t *)&w->interrupt, NULL);
-    uv_close((uv_handle_t *)&w->terminate, NULL);
 }
 
 static void on_limit(uv_timer_t *t)

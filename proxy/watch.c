@@ -117,7 +117,7 @@ int watch_run(const struct watch *w, struct err *e)
     for (uint64_t i = 1;; i++) {
         show(w, now, before, before ? passed(&then) : 0, e);
         clock_gettime(CLOCK_MONOTONIC, &then);
-        if (i == w->count)
+        if (i == w->count || ferror(stdout)) /* main() says why */
             break;
         if (now) {
             json_decref(before);

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 from exercises import needs_redis
 from labs import DEADLINE, SUNDER, Lab, Redis, family, sunder, wait_until
-from servers import SERVER, Scripted
+from servers import SERVER, Scripted, servers
 
 pytestmark = needs_redis
 
@@ -164,6 +164,17 @@ def listening(lab):
 def subscribers(url):
     with Redis(url) as s:
         return " psub=1" in s.do("CLIENT", "LIST")
+
+
+def test_watch_ends_when_its_reader_has_gone(tmp_path):
+    with servers(tmp_path, ()) as (server,), subprocess.Popen(
+            [SUNDER, "sentinel", "watch", "--sentinel", server.url],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+        wait_until(lambda: server.do("PUBLISH", "+one", "first") == 1, "it listens")
+        assert "+one" in watch.stdout.readline()
+        watch.stdout.close()
+        server.do("PUBLISH", "+two", "second")
+        assert watch.wait(DEADLINE) == 3 and watch.stderr.read() == ""
 
 
 def test_failover_elects_another_master_and_wait_and_watch_tell_of_it(lab):

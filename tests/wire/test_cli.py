@@ -159,6 +159,14 @@ def test_watching_follows_rates_and_ends_after_so_many_looks(command):
     assert "\033" not in "".join(pictures)
 
 
+def test_watching_ends_when_nobody_can_read_it(command):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([SUNDER, "status", "--watch", "--interval", "10ms"],
+                              stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+                              env={"SUNDER_API": command.api}, timeout=DEADLINE)
+    assert done.returncode == 3 and "cannot write the output" in done.stderr
+
+
 def watch_on_terminal(command, term, want):
     """What it writes to a terminal until that holds what is wanted, and after Ctrl-C."""
     main, side = pty.openpty()
