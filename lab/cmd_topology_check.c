@@ -91,11 +91,15 @@ static int read_login(struct url *login, const struct url *sentinel, struct err 
 static int tell(const struct survey *s, const struct traps *t)
 {
     json_t *all;
+    struct err e;
 
     if (strcmp(flags.output, "json") == 0) {
         all = picture_json(s, t);
-        if (all == NULL || json_dumpf(all, stdout, JSON_COMPACT) < 0)
-            return STATUS_ENVIRONMENT;
+        if (all == NULL) {
+            err_set(&e, -EILSEQ, "what the servers say is no text");
+            return cli_fail(&usage, STATUS_ENVIRONMENT, &e);
+        }
+        json_dumpf(all, stdout, JSON_COMPACT);
         putchar('\n');
         json_decref(all);
     } else {

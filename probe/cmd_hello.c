@@ -51,8 +51,10 @@ static void fail(struct hello *h, const struct ask *a)
 
     url_print(&h->url, url, sizeof url);
     h->failure = -ENOTCONN;
-    if (a->reply)
+    if (a->reply && a->reply->type == REDIS_REPLY_ERROR)
         err_set(&h->err, -EACCES, "%s answers: %s", url, a->reply->str);
+    else if (a->reply)
+        err_set(&h->err, -EPROTO, "%s answers what no Redis does", url);
     else
         err_set(&h->err, -ENOTCONN, "cannot connect to %s: %s", url,
                 client_why(h->client));
@@ -92,6 +94,14 @@ static char *readable(const char *p, size_t n)
     return plain ? strndup(p, n) : printable(p, n);
 }
 
+/* What a server says of itself is to be a word; it goes to a terminal, and into JSON. */
+static void plain(char *text)
+{
+    for (; *text; text++)
+        if (!isprint((unsigned char)*text))
+            *text = '?';
+}
+
 static void on_mystery(struct ask *a)
 {
     struct hello *h = a->data;
@@ -102,12 +112,14 @@ static void on_mystery(struct ask *a)
         snprintf(h->trouble, sizeof h->trouble, "%s", a->reply->str);
     else if (a->reply->type == REDIS_REPLY_STRING)
         h->mystery = readable(a->reply->str, (size_t)a->reply->len);
+    plain(h->trouble);
     pool_close(&h->pool);
 }
 
 static void keep(char *field, const char *text, size_t n)
 {
     snprintf(field, FIELD_MAX, "%.*s", (int)(n < FIELD_MAX ? n : FIELD_MAX - 1), text);
+    plain(field);
 }
 
 /* The field of INFO that is called so: "redis_version:7.0.15\r\n". */

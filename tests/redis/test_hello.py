@@ -71,3 +71,30 @@ def test_what_is_no_redis_is_said_so():
         done = sunder("hello", web.at)
     assert done.returncode == 3
     assert "rotocol error" in done.stderr and "hint:" in done.stderr
+
+
+def answering(answers):
+    """Says to each command what it is told to: {"PING": b"+PONG\\r\\n"}."""
+    def serve(s):
+        for line in s.makefile("rb"):
+            if (word := line.strip().decode()) in answers:
+                s.sendall(answers[word])
+    return Scripted(serve)
+
+
+def test_a_hello_that_no_redis_says_is_told_as_that():
+    with answering({"PING": b"+PONG\r\n", "HELLO": b":1\r\n"}) as odd:
+        done = sunder("hello", odd.at)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "answers what no Redis does" in done.stderr
+
+
+def test_what_a_server_calls_itself_cannot_move_a_cursor_or_break_json():
+    says = {"PING": b"+PONG\r\n", "GET": b"-ERR \x1b[31m\xff\r\n",
+            "HELLO": b"*4\r\n$6\r\nserver\r\n$5\r\nredis\r\n"
+                     b"$7\r\nversion\r\n$6\r\n\x1b[2J\xff1\r\n"}
+    with answering(says) as odd:
+        text, found = sunder("hello", odd.at), sunder("hello", odd.at, "-o", "json")
+    assert text.returncode == found.returncode == 0
+    assert "\x1b" not in text.stdout and "redis ?[2J?1 at" in text.stdout
+    assert json.loads(found.stdout)["mystery_error"] == "ERR ?[31m?"

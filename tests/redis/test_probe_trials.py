@@ -83,6 +83,18 @@ def test_passwords_are_spoken_and_never_printed(tmp_path, probe):
         assert "WRONGPASS" in done.stderr and "hunter" not in done.stderr
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+@pytest.mark.parametrize("probe", PROBES)
+@pytest.mark.parametrize("how", [[], ["-o", "json"]], ids=["text", "json"])
+def test_a_report_that_is_lost_is_said_with_the_reason(one, probe, how):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([SUNDER, *words_of(probe, one.url, *how)], stdout=full,
+                              stderr=subprocess.PIPE, text=True, timeout=DEADLINE,
+                              check=False)
+    assert done.returncode == 3
+    assert done.stderr == "sunder: cannot write the output: No space left on device\n"
+
+
 CLAIMS = {"retry": "twice==0", "pipeline": "unknown_ran==0", "half-open": "silent_ms<1s",
           "pubsub": "lost==0", "read": "slowest_ms<10s", "writes": "refused==0"}
 
