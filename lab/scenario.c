@@ -18,6 +18,31 @@
 
 /* ---- the timeline ---- */
 
+/* How many bytes the letter has that begins there; 0 if none does. */
+static size_t letter(const char *p)
+{
+    for (size_t n = 1; n <= 4 && p[n - 1] != '\0'; n++) {
+        json_t *text = json_stringn(p, n);
+
+        json_decref(text);
+        if (text != NULL)
+            return n;
+    }
+    return 0;
+}
+
+char *play_readable(char *text)
+{
+    size_t n;
+
+    for (char *p = text; *p != '\0'; p += n > 0 ? n : 1) {
+        n = letter(p);
+        if (n == 0)
+            *p = '?';
+    }
+    return text;
+}
+
 void play_say(struct play *p, const char *event, json_t *more, const char *fmt, ...)
 {
     double t = p->zero ? (double)(uv_hrtime() - p->zero) / 1e9 : 0;
@@ -31,7 +56,8 @@ void play_say(struct play *p, const char *event, json_t *more, const char *fmt, 
     if (!p->json) {
         printf("%9.3f  %s\n", t, text);
     } else {
-        line = json_pack("{s:f, s:s, s:s}", "t", t, "event", event, "text", text);
+        line = json_pack("{s:f, s:s, s:s}", "t", t, "event", event, "text",
+                         play_readable(text));
         if (more)
             json_object_update(line, more);
         json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));

@@ -58,6 +58,8 @@ struct play {
  * NULL = none. */
 void play_say(struct play *p, const char *event, json_t *more, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
+/* For JSON: what is no UTF-8, and programs may print it, becomes a '?'. Answers text. */
+char *play_readable(char *text);
 void play_end(struct play *p);
 uint64_t play_fired(const struct play *p, const char *glob);
 

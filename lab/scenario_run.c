@@ -14,6 +14,8 @@ static void put_line(struct run *r)
 {
     r->line[r->n] = '\0';
     r->n = 0;
+    if (r->play->json)
+        play_readable(r->line);
     play_say(r->play, "output", json_pack("{s:s, s:s}", "run", r->name, "line", r->line),
              "%s| %s", r->name, r->line);
 }

@@ -165,6 +165,16 @@ def test_what_a_program_prints_is_in_the_timeline_and_its_status_counts(play):
     assert any(run == "me" and line.startswith("sunder ") for run, line in out)
 
 
+def test_what_a_program_prints_need_not_be_text(play):
+    lines = play(r"""
+lab: {replicas: 0}
+steps:
+  - {at: 0s, name: say, run: "printf 'caf\\351 ol\\303\\251 \\360\\237\\n\\303'"}
+expect: [run say exits 0]
+""")
+    assert [x["line"] for x in events(lines, "output")] == ["caf? olé ??", "?"]
+
+
 def test_a_program_is_waited_for_when_the_steps_are_over(play):
     lines = play("lab: {replicas: 0}\n"
                  "steps: [{at: 0s, name: slow, run: sleep 1}]\n"
