@@ -59,7 +59,7 @@ static _Noreturn void janitor(const char *path, int lifeline)
 static int start_janitor(struct workdir *w)
 {
     sigset_t all, before;
-    int fd[2];
+    int fd[2], rc;
 
     if (pipe2(fd, O_CLOEXEC) < 0)
         return -errno;
@@ -68,28 +68,35 @@ static int start_janitor(struct workdir *w)
     w->janitor = fork();
     if (w->janitor == 0)
         janitor(w->path, fd[0]);
+    rc = w->janitor < 0 ? -errno : 0;
     sigprocmask(SIG_SETMASK, &before, NULL);
     close(fd[0]);
-    w->lifeline = fd[1];
-    return w->janitor < 0 ? -errno : 0;
+    if (rc < 0)
+        close(fd[1]);
+    w->lifeline = rc < 0 ? -1 : fd[1];
+    return rc;
 }
 
 static int open_private(struct workdir *w, struct err *e)
 {
     const char *tmp = getenv("TMPDIR");
-    int n;
+    int n, rc;
 
     if (tmp == NULL || *tmp != '/')
         tmp = "/tmp";
     n = snprintf(w->path, sizeof w->path, "%s/sunder-lab.XXXXXX", tmp);
     if (n < 0 || (size_t)n >= sizeof w->path)
         return err_set(e, -ENAMETOOLONG, "the name in TMPDIR is too long");
-    if (mkdtemp(w->path) == NULL || start_janitor(w) < 0) {
+    if (mkdtemp(w->path) == NULL) {
         err_set(e, -errno, "cannot make a directory in '%s': %s", tmp, strerror(errno));
         err_hint(e, "TMPDIR says where it goes");
         return e->code;
     }
-    return 0;
+    rc = start_janitor(w);
+    if (rc == 0)
+        return 0;
+    rmdir(w->path);
+    return err_set(e, rc, "cannot start a process: %s", strerror(-rc));
 }
 
 /* What an earlier run left in it would be loaded by this one. */

@@ -96,13 +96,13 @@ class RedisError(str):
 class Lab:
     """`sunder lab -o json` and what it printed."""
 
-    def __init__(self, tmpdir, *args, binary=SUNDER):
+    def __init__(self, tmpdir, *args, binary=SUNDER, own_group=False):
         self.tmpdir = str(tmpdir)
         self.stderr_path = os.path.join(self.tmpdir, "stderr")
         with open(self.stderr_path, "w", encoding="utf-8") as stderr:
             self.process = subprocess.Popen(
                 [binary, "lab", "-o", "json", *args], stdout=subprocess.PIPE,
-                stderr=stderr, stdin=subprocess.DEVNULL,
+                stderr=stderr, stdin=subprocess.DEVNULL, start_new_session=own_group,
                 env={**ENVIRONMENT, "TMPDIR": self.tmpdir})
         readable, _, _ = select.select([self.process.stdout], [], [], DEADLINE)
         line = self.process.stdout.readline() if readable else b""

@@ -160,6 +160,14 @@ def test_kill_9_leaves_no_process_and_no_file_either(tmp_path):
         running.assert_nothing_left()
 
 
+def test_kill_9_for_all_of_its_group_leaves_nothing_either(tmp_path):
+    """As `timeout -s KILL`, a CI runner or a closed terminal does it."""
+    with Lab(tmp_path, "--replicas", "1", own_group=True) as running:
+        os.killpg(running.process.pid, signal.SIGKILL)
+        assert running.process.wait(DEADLINE) == -signal.SIGKILL
+        running.assert_nothing_left()
+
+
 def test_stopped_servers_end_in_order_too(tmp_path):
     keep = tmp_path / "kept"
     with Lab(tmp_path, "--keep", str(keep)) as running:
