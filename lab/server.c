@@ -13,11 +13,14 @@
 #include "process.h"
 #include "server.h"
 
+#define PATIENCE SEC(5) /* for it to say its version */
+
 struct answer {
     char text[256];
     size_t n;
     int status;
-    bool ended;
+    bool ended, late;
+    struct process *process;
 };
 
 static void on_output(void *arg, const char *p, size_t n)
@@ -39,7 +42,10 @@ static void on_exit_seen(void *arg, int status)
 
 static void on_deadline(uv_timer_t *t)
 {
-    process_signal(t->data, SIGKILL);
+    struct answer *a = t->data;
+
+    a->late = true;
+    process_signal(a->process, SIGKILL);
 }
 
 /* Run `path --version` to its end. */
@@ -53,7 +59,6 @@ static int ask_version(const char *path, struct answer *a, struct err *e)
         .on_exit = on_exit_seen,
         .arg = a,
     };
-    struct process *p;
     uv_timer_t deadline;
     uv_loop_t loop;
     int rc = uv_loop_init(&loop);
@@ -61,10 +66,10 @@ static int ask_version(const char *path, struct answer *a, struct err *e)
     if (rc < 0)
         return err_set(e, rc, "cannot make a loop: %s", strerror(-rc));
     uv_timer_init(&loop, &deadline);
-    rc = process_spawn(&loop, &spec, &p, e);
-    deadline.data = p;
+    deadline.data = a;
+    rc = process_spawn(&loop, &spec, &a->process, e);
     if (rc == 0)
-        uv_timer_start(&deadline, on_deadline, 5000, 0);
+        uv_timer_start(&deadline, on_deadline, PATIENCE / MSEC(1), 0);
     while (rc == 0 && !a->ended)
         uv_run(&loop, UV_RUN_ONCE);
     uv_close((uv_handle_t *)&deadline, NULL);
@@ -128,7 +133,10 @@ int server_find(struct server *s, const char *name, struct err *e)
     a.text[a.n] = '\0';
     if (server_version_parse(a.text, &s->version, &why) == 0)
         return 0;
-    if (a.n == 0)
+    if (a.late)
+        err_set(&why, -ETIMEDOUT, "it has not said its --version within %d s",
+                (int)(PATIENCE / SEC(1)));
+    else if (a.n == 0)
         err_set(&why, -EINVAL, "asked for its --version it ended with %s",
                 process_status(a.status, how, sizeof how));
     return err_set(e, -ENOEXEC, "'%s' will not do: %.180s", name ? name : s->path,

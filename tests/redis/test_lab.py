@@ -358,6 +358,15 @@ def test_a_server_that_does_not_tell_its_version_is_no_server(tmp_path):
     assert "asked for its --version it ended with exit status 9" in out.stderr
 
 
+def test_a_server_that_never_tells_its_version_is_not_waited_for(tmp_path):
+    mute = script(tmp_path / "redis-server",
+                  f"echo $$ > {tmp_path}/pid\nexec sleep 300\n")
+    out = sunder("lab", "--redis-server", mute, env={"TMPDIR": str(tmp_path)})
+    assert out.returncode == 3 and out.stderr.count("\n") == 1
+    assert "it has not said its --version within 5 s" in out.stderr
+    assert not alive(int((tmp_path / "pid").read_text()))
+
+
 @pytest.mark.parametrize("args,words", [
     (["--replicas", "10"], "at most 9"),
     (["--replicas", "two"], "--replicas"),
