@@ -6,16 +6,15 @@
 #ifndef DIAL_H
 #define DIAL_H
 
-#include <uv.h>
-
 #include "addr.h"
 #include "endpoint.h"
 
 struct dial;
 
-/* status 0: *into is an open, connected stream that the caller closes. Below 0: it is no
- * handle at all (any more). Answers NULL when out of memory; *to is copied. */
-struct dial *dial_start(uv_loop_t *loop, const struct addr *to, union endpoint *into,
+/* status 0: *into is connected, has the `ready` that the caller gave it, and is to be
+ * closed by the caller. Below 0: *into is not touched. Answers NULL when out of memory;
+ * *to is copied. */
+struct dial *dial_start(struct sockets *set, const struct addr *to, struct endpoint *into,
                         void (*done)(void *arg, int status), void *arg);
 
 void dial_cancel(struct dial *d); /* done() follows with UV_ECANCELED */

@@ -16,6 +16,7 @@
 #include "proxy.h"
 #include "pulse.h"
 #include "replay.h"
+#include "sockets.h"
 #include "wake.h"
 
 struct session;
@@ -28,6 +29,7 @@ struct watcher {
 struct proxy {
     uv_loop_t         *loop;
     struct core        core;
+    struct sockets     sockets;
     struct wake        wake;
     struct pulse       pulse;
     uint64_t          *retired;    /* decisions of rules that are gone, by fault */

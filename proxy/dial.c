@@ -1,7 +1,7 @@
 /* dial.c -- see dial.h.
  *
  *   start -> [resolve] -> attempt -> connected -> done(0)
- *                            ^          | failed: close the handle
+ *                            ^          | failed
  *                            \--- next -/ no more addresses -> done(error)
  */
 #include "dial.h"
@@ -9,21 +9,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 struct dial {
-    uv_loop_t *loop;
+    struct sockets *set;
     struct addr to;
-    union endpoint *into;
+    struct endpoint at, *into;
+    struct later later;
     uv_getaddrinfo_t resolve;
-    uv_connect_t connect;
     struct addrinfo *list, *next;
     int status;
-    bool resolving, connecting, cancelled;
+    bool resolving, cancelled;
     void (*done)(void *arg, int status);
     void *arg;
 };
-
-static void attempt(struct dial *d);
 
 static void finish(struct dial *d, int status)
 {
@@ -32,65 +31,68 @@ static void finish(struct dial *d, int status)
     free(d);
 }
 
-static void on_closed(uv_handle_t *h)
-{
-    struct dial *d = h->data;
-
-    if (!d->cancelled && d->next)
-        attempt(d);
-    else
-        finish(d, d->status);
-}
-
+/* The next attempt, or the end, is not the business of who is calling. */
 static void fail(struct dial *d, int status)
 {
     d->status = status;
-    d->into->handle.data = d;
-    uv_close(&d->into->handle, on_closed);
+    endpoint_close(&d->at, d->set, CLOSE_FIN, false);
+    sockets_later(d->set, &d->later);
 }
 
-static void on_connected(uv_connect_t *req, int status)
+static void on_decided(struct endpoint *e, uint32_t events)
 {
-    struct dial *d = req->data;
+    struct dial *d = (struct dial *)((char *)e - offsetof(struct dial, at));
+    int err = endpoint_connected(e);
 
-    d->connecting = false;
-    if (d->cancelled)
-        return; /* the handle is closing already */
-    if (status < 0)
-        fail(d, status);
-    else
-        finish(d, 0);
-}
-
-static void connect_tcp(struct dial *d, const struct sockaddr *sa)
-{
-    int err = uv_tcp_init(d->loop, &d->into->tcp);
-
-    if (err == 0)
-        err = uv_tcp_connect(&d->connect, &d->into->tcp, sa, on_connected);
-    d->connecting = err == 0;
-    if (err)
+    (void)events;
+    if (err) {
         fail(d, err);
+        return;
+    }
+    sockets_hand(d->set, e, d->into);
+    finish(d, 0);
+}
+
+static socklen_t unix_address(const struct addr *a, struct sockaddr_storage *out)
+{
+    struct sockaddr_un *sa = (struct sockaddr_un *)out;
+
+    *sa = (struct sockaddr_un){.sun_family = AF_UNIX};
+    memcpy(sa->sun_path, a->host, sizeof sa->sun_path); /* addr_parse lets no longer in */
+    return sizeof *sa;
 }
 
 static void attempt(struct dial *d)
 {
     struct sockaddr_storage sa;
+    const struct sockaddr *to = (struct sockaddr *)&sa;
+    socklen_t n;
+    int err;
 
-    d->connect.data = d;
     if (d->to.kind == ADDR_UNIX) {
-        (void)uv_pipe_init(d->loop, &d->into->pipe, 0);
-        d->connecting = true;
-        uv_pipe_connect(&d->connect, &d->into->pipe, d->to.host, on_connected);
+        n = unix_address(&d->to, &sa);
     } else if (d->to.kind == ADDR_NAME) {
-        struct addrinfo *ai = d->next;
-
-        d->next = ai->ai_next;
-        connect_tcp(d, ai->ai_addr);
+        to = d->next->ai_addr;
+        n = d->next->ai_addrlen;
+        d->next = d->next->ai_next;
     } else {
-        (void)addr_sockaddr(&d->to, &sa);
-        connect_tcp(d, (struct sockaddr *)&sa);
+        n = addr_sockaddr(&d->to, &sa);
     }
+    err = endpoint_connect(&d->at, to, n);
+    if (err == 0)
+        err = sockets_want(d->set, &d->at, EPOLLOUT);
+    if (err)
+        fail(d, err);
+}
+
+static void on_failed(struct later *l)
+{
+    struct dial *d = (struct dial *)((char *)l - offsetof(struct dial, later));
+
+    if (!d->cancelled && d->next)
+        attempt(d);
+    else
+        finish(d, d->status);
 }
 
 static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list)
@@ -105,7 +107,7 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list
         attempt(d);
 }
 
-struct dial *dial_start(uv_loop_t *loop, const struct addr *to, union endpoint *into,
+struct dial *dial_start(struct sockets *set, const struct addr *to, struct endpoint *into,
                         void (*done)(void *arg, int status), void *arg)
 {
     static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
@@ -114,7 +116,9 @@ struct dial *dial_start(uv_loop_t *loop, const struct addr *to, union endpoint *
 
     if (d == NULL)
         return NULL;
-    *d = (struct dial){.loop = loop, .to = *to, .into = into, .done = done, .arg = arg};
+    *d = (struct dial){.set = set, .to = *to, .into = into, .done = done, .arg = arg};
+    d->later.call = on_failed;
+    endpoint_open(&d->at, -1, on_decided);
     if (to->kind != ADDR_NAME) {
         attempt(d);
         return d;
@@ -122,7 +126,7 @@ struct dial *dial_start(uv_loop_t *loop, const struct addr *to, union endpoint *
     d->resolve.data = d;
     d->resolving = true;
     snprintf(port, sizeof port, "%u", to->port);
-    if (uv_getaddrinfo(loop, &d->resolve, on_resolved, to->host, port, &hints) < 0) {
+    if (uv_getaddrinfo(set->loop, &d->resolve, on_resolved, to->host, port, &hints) < 0) {
         free(d);
         return NULL;
     }
@@ -134,10 +138,8 @@ void dial_cancel(struct dial *d)
     if (d->cancelled)
         return;
     d->cancelled = true;
-    if (d->resolving) {
+    if (d->resolving)
         (void)uv_cancel((uv_req_t *)&d->resolve); /* if too late, it is ignored */
-    } else if (d->connecting) {
-        d->into->handle.data = d;
-        uv_close(&d->into->handle, on_closed);
-    }
+    else if (d->at.fd >= 0)
+        fail(d, UV_ECANCELED);
 }

@@ -103,10 +103,8 @@ static const char *listener_text(const struct session *s, const struct node *n,
 {
     const struct sockaddr_storage *at = &n->listener.at;
     struct sockaddr_storage here;
-    int len = sizeof here;
 
-    if (!is_any(at) ||
-        uv_tcp_getsockname(&s->side[DIALER].tcp, (struct sockaddr *)&here, &len) < 0)
+    if (!is_any(at) || endpoint_here(&s->side[DIALER], &here) < 0)
         here = *at;
     return put_together(&here, at, text, size);
 }

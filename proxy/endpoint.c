@@ -14,55 +14,102 @@
 #include "host.h"
 
 #define BACKLOG 4096
+#define FLAGS   (MSG_DONTWAIT | MSG_NOSIGNAL)
 
-static int descriptor(const union endpoint *e)
+static void nodelay(int fd)
 {
-    uv_os_fd_t fd;
-
-    return uv_fileno(&e->handle, &fd) == 0 ? fd : -1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 }
 
-/* SO_LINGER by hand: uv_tcp_close_reset refuses in states where this works. */
-void endpoint_close(union endpoint *e, enum close_how how, bool filtered,
-                    void (*closed)(uv_handle_t *))
+void endpoint_open(struct endpoint *e, int fd, void (*ready)(struct endpoint *, uint32_t))
+{
+    *e = (struct endpoint){.fd = fd, .ready = ready};
+}
+
+int endpoint_connect(struct endpoint *e, const struct sockaddr *to, socklen_t n)
+{
+    e->fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (e->fd < 0)
+        return -errno;
+    if (to->sa_family != AF_UNIX)
+        nodelay(e->fd);
+    if (connect(e->fd, to, n) < 0 && errno != EINPROGRESS && errno != EINTR) {
+        int err = -errno;
+
+        close(e->fd);
+        e->fd = -1;
+        return err;
+    }
+    return 0;
+}
+
+int endpoint_connected(const struct endpoint *e)
+{
+    socklen_t n = sizeof(int);
+    int err;
+
+    return getsockopt(e->fd, SOL_SOCKET, SO_ERROR, &err, &n) < 0 ? -errno : -err;
+}
+
+ssize_t endpoint_recv(struct endpoint *e, void *p, size_t n)
+{
+    ssize_t got = recv(e->fd, p, n, MSG_DONTWAIT);
+
+    if (got >= 0)
+        return got;
+    return errno == EINTR ? -EAGAIN : -errno;
+}
+
+ssize_t endpoint_send(struct endpoint *e, const struct iovec *iov, size_t n)
+{
+    struct msghdr m = {.msg_iov = (struct iovec *)iov, .msg_iovlen = n};
+    ssize_t sent = n == 1 ? send(e->fd, iov->iov_base, iov->iov_len, FLAGS)
+                          : sendmsg(e->fd, &m, FLAGS);
+
+    if (sent >= 0)
+        return sent;
+    return errno == EAGAIN || errno == EINTR || errno == ENOBUFS ? 0 : -errno;
+}
+
+void endpoint_close(struct endpoint *e, struct sockets *set, enum close_how how,
+                    bool filtered)
 {
     struct linger now_and_hard = {.l_onoff = 1, .l_linger = 0};
-    int fd = descriptor(e);
 
-    if (filtered && fd >= 0)
-        (void)!filter_set(fd, &(struct wire){0});
-    if (how == CLOSE_KILL && fd >= 0)
-        (void)!host_kill(fd);
-    if (how >= CLOSE_RST && fd >= 0)
-        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now_and_hard, sizeof now_and_hard);
-    uv_close(&e->handle, closed);
+    if (e->fd < 0)
+        return;
+    if (filtered)
+        (void)!filter_set(e->fd, &(struct wire){0});
+    if (how == CLOSE_KILL)
+        (void)!host_kill(e->fd);
+    if (how >= CLOSE_RST)
+        (void)setsockopt(e->fd, SOL_SOCKET, SO_LINGER, &now_and_hard,
+                         sizeof now_and_hard);
+    sockets_forget(set, e);
+    close(e->fd);
+    e->fd = -1;
 }
 
-int endpoint_shut(union endpoint *e)
+int endpoint_shut(struct endpoint *e)
 {
-    int fd = descriptor(e);
-
-    if (fd < 0)
-        return -EBADF;
-    return shutdown(fd, SHUT_WR) < 0 ? -errno : 0;
+    return shutdown(e->fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
-size_t endpoint_unsent(const union endpoint *e)
+size_t endpoint_unsent(const struct endpoint *e)
 {
-    int fd = descriptor(e), unsent = 0;
+    int unsent = 0;
 
-    if (fd < 0 || ioctl(fd, SIOCOUTQ, &unsent) < 0 || unsent < 0)
+    if (ioctl(e->fd, SIOCOUTQ, &unsent) < 0 || unsent < 0)
         return 0;
     return (size_t)unsent;
 }
 
-void endpoint_facts(const union endpoint *e, struct endpoint_facts *out)
+void endpoint_facts(const struct endpoint *e, struct endpoint_facts *out)
 {
     struct tcp_info info = {0};
     socklen_t n = sizeof info;
-    int fd = descriptor(e);
 
-    if (fd < 0 || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) < 0)
+    if (getsockopt(e->fd, IPPROTO_TCP, TCP_INFO, &info, &n) < 0)
         memset(&info, 0, sizeof info);
     *out = (struct endpoint_facts){
         .rtt_us = info.tcpi_rtt,
@@ -73,30 +120,31 @@ void endpoint_facts(const union endpoint *e, struct endpoint_facts *out)
     };
 }
 
-int endpoint_filter(union endpoint *e, const struct wire *w)
+int endpoint_filter(struct endpoint *e, const struct wire *w)
 {
-    int fd = descriptor(e);
-
-    return fd < 0 ? -EBADF : filter_set(fd, w);
+    return filter_set(e->fd, w);
 }
 
-int endpoint_priority(union endpoint *e, uint32_t priority)
+int endpoint_priority(struct endpoint *e, uint32_t priority)
 {
-    int fd = descriptor(e), value = (int)priority;
+    int value = (int)priority;
 
-    if (fd < 0)
-        return -EBADF;
-    return setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &value, sizeof value) < 0 ? -errno : 0;
+    return setsockopt(e->fd, SOL_SOCKET, SO_PRIORITY, &value, sizeof value) < 0 ? -errno
+                                                                                : 0;
 }
 
-int endpoint_peer(const union endpoint *e, struct sockaddr_storage *out)
+int endpoint_peer(const struct endpoint *e, struct sockaddr_storage *out)
 {
     socklen_t n = sizeof *out;
-    int fd = descriptor(e);
 
-    if (fd < 0)
-        return -EBADF;
-    return getpeername(fd, (struct sockaddr *)out, &n) < 0 ? -errno : 0;
+    return getpeername(e->fd, (struct sockaddr *)out, &n) < 0 ? -errno : 0;
+}
+
+int endpoint_here(const struct endpoint *e, struct sockaddr_storage *out)
+{
+    socklen_t n = sizeof *out;
+
+    return getsockname(e->fd, (struct sockaddr *)out, &n) < 0 ? -errno : 0;
 }
 
 int endpoint_listen(struct sockaddr_storage *at, socklen_t *n)
@@ -106,6 +154,7 @@ int endpoint_listen(struct sockaddr_storage *at, socklen_t *n)
     if (fd < 0)
         return -errno;
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    nodelay(fd); /* what it accepts inherits that */
     if (bind(fd, (struct sockaddr *)at, *n) < 0 || listen(fd, BACKLOG) < 0) {
         int err = -errno;
 

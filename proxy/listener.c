@@ -181,7 +181,7 @@ bool listener_is_open(const struct listener *l)
 /* Is the upstream of a listener that is down there again? */
 struct look {
     struct listener *l;
-    union endpoint to;
+    struct endpoint to;
 };
 
 static void look_over(struct look *look)
@@ -192,11 +192,6 @@ static void look_over(struct look *look)
     free(look);
     nodes_reap(p); /* its node may have gone meanwhile */
     proxy_unhold(p);
-}
-
-static void on_looked(uv_handle_t *h)
-{
-    look_over(h->data);
 }
 
 static bool listen_again(struct listener *l)
@@ -225,11 +220,9 @@ static void on_dialed(void *arg, int status)
         back_up(l);
     else if (wanted)
         wake_set(wake_of(l), &l->retry, uv_hrtime() + LOOK_AGAIN);
-    look->to.handle.data = look;
     if (status == 0)
-        uv_close(&look->to.handle, on_looked);
-    else
-        look_over(look);
+        endpoint_close(&look->to, &l->node->proxy->sockets, CLOSE_FIN, false);
+    look_over(look);
 }
 
 static void look_upstream(struct listener *l)
@@ -239,7 +232,7 @@ static void look_upstream(struct listener *l)
 
     if (look)
         look->l = l;
-    if (look && dial_start(p->loop, &l->node->upstream, &look->to, on_dialed, look)) {
+    if (look && dial_start(&p->sockets, &l->node->upstream, &look->to, on_dialed, look)) {
         l->looking = true;
         p->open++;
         return;

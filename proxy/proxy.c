@@ -357,7 +357,7 @@ static void free_proxy(struct proxy *p)
     free(p);
 }
 
-static void on_wake_closed(void *arg)
+static void on_sockets_closed(void *arg)
 {
     struct proxy *p = arg;
     void (*done)(void *) = p->done;
@@ -366,6 +366,13 @@ static void on_wake_closed(void *arg)
     free_proxy(p);
     if (done)
         done(done_arg);
+}
+
+static void on_wake_closed(void *arg)
+{
+    struct proxy *p = arg;
+
+    sockets_close(&p->sockets, on_sockets_closed, p);
 }
 
 void proxy_unhold(struct proxy *p)
@@ -474,8 +481,12 @@ int proxy_open(uv_loop_t *loop, const struct config *c, struct proxy **out, stru
     p->expiry.call = on_expiry;
     p->feed.call = on_feed;
     p->drain.call = on_drained;
-    if ((err = wake_open(&p->wake, loop, c->precise)) < 0) {
+    if ((err = sockets_open(&p->sockets, loop)) < 0) {
         free(p);
+        return err_set(e, err, "cannot start: %s", strerror(-err));
+    }
+    if ((err = wake_open(&p->wake, loop, c->precise)) < 0) {
+        sockets_close(&p->sockets, on_sockets_closed, p);
         return err_set(e, err, "cannot start: %s", strerror(-err));
     }
     pulse_open(&p->pulse, loop, p);

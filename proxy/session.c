@@ -3,9 +3,8 @@
  * Callbacks write down what happened and call session_turn(), which looks at each lane
  * and does all that is possible. It may be called once too often without harm.
  *
- * Lifetime: handles are members of the session, so libuv may touch them until their
- * close callback. session_close() may be called from anywhere, any number of times, and
- * frees nothing; session_release() frees it when `open` is 0, and nowhere else.
+ * Lifetime: session_close() may be called from anywhere, any number of times, and frees
+ * nothing; session_release() frees it when `open` is 0, from the loop, and nowhere else.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -22,12 +21,6 @@
 #define TURN_SENDS 64        /* writes of a lane before others get their turn */
 #define RST_LOOK   USEC(200) /* how often to see whether what precedes an RST is out */
 #define RST_LINGER SEC(2) /* and how long a peer that does not take them may delay it */
-
-struct flight { /* a write that could not be done at once */
-    uv_write_t req;
-    struct session *s;
-    enum lane_id lane;
-};
 
 struct session *session_next(const struct session *s)
 {
@@ -81,9 +74,9 @@ void session_release(struct session *s)
     proxy_unhold(p);
 }
 
-static void on_closed(uv_handle_t *h)
+static void on_over(struct later *l)
 {
-    session_release(h->data);
+    session_release((struct session *)((char *)l - offsetof(struct session, over)));
 }
 
 void session_filter(struct session *s)
@@ -108,7 +101,7 @@ static void close_side(struct session *s, int side, enum close_how how)
 
     endpoint_facts(&s->side[side], &f);
     s->link->retransmits[side] += f.retransmits;
-    endpoint_close(&s->side[side], how, s->wired[side], on_closed);
+    endpoint_close(&s->side[side], &s->proxy->sockets, how, s->wired[side]);
 }
 
 static void end_pause(struct session *s, struct flow *f, nsec t)
@@ -134,10 +127,9 @@ void session_close(struct session *s, enum close_how how)
     unstarve(s);
     for (int i = 0; i < 2; i++)
         end_pause(s, &s->flow[i], uv_hrtime());
-    /* A write under way may still read from the queues: libuv is done with it only in
-     * its callback, which comes before on_closed. */
-    if (!s->flow[LANE_REQUESTS].writing && !s->flow[LANE_REPLIES].writing)
-        dialog_release(&s->dialog);
+    dialog_release(&s->dialog);
+    s->over.call = on_over;
+    sockets_later(&s->proxy->sockets, &s->over);
 }
 
 void session_fail(struct session *s, const char *doing, int err)
@@ -146,19 +138,6 @@ void session_fail(struct session *s, const char *doing, int err)
         log_debug("session.error", "sid=%" PRIu64 " link=%s->%s doing=%s reason=\"%s\"",
                   s->id, s->link->from->name, s->link->to->name, doing, uv_strerror(err));
     session_close(s, CLOSE_RST);
-}
-
-static void on_alloc(uv_handle_t *h, size_t size, uv_buf_t *buf)
-{
-    struct session *s = h->data;
-    enum lane_id lane = h == &s->side[DIALER].handle ? LANE_REQUESTS : LANE_REPLIES;
-    size_t room = dialog_room(&s->dialog, lane);
-
-    (void)size;
-    if (room == 0) /* others have filled the pool since; libuv spins on an empty buffer */
-        room = DIALOG_READ_MIN / 4;
-    *buf = uv_buf_init((char *)s->proxy->buffer,
-                       (unsigned)(room < SHELL_READ ? room : SHELL_READ));
 }
 
 /* The session has turned out to be something else: other rules may apply. */
@@ -217,48 +196,52 @@ static void peer_reset(struct session *s, enum lane_id lane, nsec t)
     struct flow *other = &s->flow[!lane];
 
     other->shut = other->eof = true;
-    if (other->reading)
-        (void)uv_read_stop(&s->side[!lane].stream);
     other->reading = false;
     if (dialog_end(&s->dialog, lane, t, END_RST) < 0)
         session_fail(s, "queueing", UV_ENOMEM);
 }
 
-/* libuv reads on as long as the buffer gets full, 32 times: many small commands, each of
- * them judged, would keep all others waiting. The rest is read when they had a turn. */
-static void give_way(struct session *s, enum lane_id lane)
+static void ended(struct session *s, enum lane_id lane, ssize_t n)
 {
-    struct flow *f = &s->flow[lane];
+    nsec t = uv_hrtime();
 
-    if (s->closing || !s->connected || !f->reading)
-        return;
-    (void)uv_read_stop(&s->side[lane].stream);
-    f->reading = false;
-    wake_set(&s->proxy->wake, &s->wake, uv_hrtime());
-}
-
-static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
-{
-    struct session *s = h->data;
-    enum lane_id lane = h == &s->side[DIALER].stream ? LANE_REQUESTS : LANE_REPLIES;
-    nsec t;
-
-    if (n > 0)
-        feed(s, lane, (const uint8_t *)buf->base, (size_t)n);
-    if (n > 0 && (size_t)n == buf->len)
-        give_way(s, lane);
-    if (n >= 0)
-        return;
-    t = uv_hrtime();
     s->flow[lane].eof = true;
-    s->flow[lane].reading = false; /* libuv has stopped it */
-    if (n != UV_EOF && !s->connected)
+    s->flow[lane].reading = false;
+    if (n < 0 && !s->connected)
         session_close(s, CLOSE_RST);
-    else if (n != UV_EOF)
+    else if (n < 0)
         peer_reset(s, lane, t);
     else if (dialog_end(&s->dialog, lane, t, END_FIN) < 0)
         session_fail(s, "queueing", UV_ENOMEM);
     session_turn(s, t);
+}
+
+/* Once, however much there is: the rest is read when others had a turn. */
+static void read_once(struct session *s, enum lane_id lane)
+{
+    size_t room = dialog_room(&s->dialog, lane);
+    ssize_t n;
+
+    if (room == 0) { /* others have filled the pool since */
+        session_turn(s, uv_hrtime());
+        return;
+    }
+    n = endpoint_recv(&s->side[lane], s->proxy->buffer,
+                      room < SHELL_READ ? room : SHELL_READ);
+    if (n > 0)
+        feed(s, lane, s->proxy->buffer, (size_t)n);
+    else if (n != -EAGAIN)
+        ended(s, lane, n);
+}
+
+void session_ready(struct session *s, int side, uint32_t events)
+{
+    if (events & EPOLLOUT)
+        s->flow[!side].blocked = false;
+    if (events & EPOLLIN)
+        read_once(s, (enum lane_id)side);
+    else
+        session_turn(s, uv_hrtime());
 }
 
 /* A delay needs rate * delay bytes of memory; with less it limits the rate as well, and
@@ -308,11 +291,8 @@ static void steer_reading(struct session *s, enum lane_id lane, nsec t)
         return;
     if (want) {
         end_pause(s, f, t);
-        (void)uv_read_start(&s->side[lane].stream, on_alloc, on_read);
-    } else {
-        (void)uv_read_stop(&s->side[lane].stream);
-        if (!f->eof)
-            pause_flow(s, lane, t);
+    } else if (!f->eof) {
+        pause_flow(s, lane, t);
     }
     f->reading = want;
 }
@@ -324,71 +304,23 @@ static void sent(struct session *s, enum lane_id lane, nsec t, size_t n)
     proxy_room(s->proxy);
 }
 
-static void on_written(uv_write_t *req, int status)
-{
-    struct flight *w = req->data;
-    struct session *s = w->s;
-    enum lane_id lane = w->lane;
-    nsec t = uv_hrtime();
-
-    free(w);
-    s->flow[lane].writing = false;
-    if (s->closing) {
-        if (!s->flow[!lane].writing)
-            dialog_release(&s->dialog);
-        return;
-    }
-    if (status < 0) {
-        session_fail(s, "writing", status);
-        return;
-    }
-    sent(s, lane, t, s->flow[lane].bytes);
-    session_turn(s, t);
-}
-
-/* The socket takes no more for now: let libuv wait for it. */
-static void send_later(struct session *s, enum lane_id lane, nsec t)
-{
-    struct iovec iov[FLOW_IOV];
-    size_t n = FLOW_IOV;
-    struct flight *w = malloc(sizeof *w);
-    int err = w ? dialog_settle(&s->dialog, lane) : UV_ENOMEM;
-
-    if (err == 0 && dialog_next(&s->dialog, lane, t, iov, &n) == QUEUE_SEND) {
-        *w = (struct flight){.s = s, .lane = lane};
-        w->req.data = w;
-        s->flow[lane].bytes = 0;
-        for (size_t i = 0; i < n; i++)
-            s->flow[lane].bytes += iov[i].iov_len;
-        err = uv_write(&w->req, &s->side[!lane].stream, (uv_buf_t *)iov, (unsigned)n,
-                       on_written);
-        s->flow[lane].writing = err == 0;
-    }
-    if (!s->flow[lane].writing)
-        free(w);
-    if (err)
-        session_fail(s, "writing", err);
-}
-
 /* Send what is due. Answers whether all of it has left. */
 static bool send_now(struct session *s, enum lane_id lane, nsec t,
                      const struct iovec *iov, size_t n)
 {
+    ssize_t gone = endpoint_send(&s->side[!lane], iov, n);
     size_t all = 0;
-    int gone = uv_try_write(&s->side[!lane].stream, (const uv_buf_t *)iov, (unsigned)n);
 
-    if (gone < 0 && gone != UV_EAGAIN) {
-        session_fail(s, "writing", gone);
+    if (gone < 0) {
+        session_fail(s, "writing", (int)gone);
         return false;
     }
     for (size_t i = 0; i < n; i++)
         all += iov[i].iov_len;
     if (gone > 0)
         sent(s, lane, t, (size_t)gone);
-    if (gone >= 0 && (size_t)gone == all)
-        return true;
-    send_later(s, lane, t);
-    return false;
+    s->flow[lane].blocked = (size_t)gone < all;
+    return !s->flow[lane].blocked;
 }
 
 static void shut(struct session *s, enum lane_id lane)
@@ -420,7 +352,7 @@ static nsec turn_lane(struct session *s, enum lane_id lane, nsec t)
     unsigned sends = 0;
     size_t n = FLOW_IOV;
 
-    for (; !s->closing && !f->writing && !f->shut; n = FLOW_IOV) {
+    for (; !s->closing && !f->blocked && !f->shut; n = FLOW_IOV) {
         switch (dialog_next(&s->dialog, lane, t, iov, &n)) {
         case QUEUE_WAIT: return dialog_due(&s->dialog, lane);
         case QUEUE_SEND:
@@ -437,6 +369,22 @@ static nsec turn_lane(struct session *s, enum lane_id lane, nsec t)
     return NSEC_NEVER;
 }
 
+/* Wait for what is wanted of both sockets now. */
+static void watch(struct session *s)
+{
+    for (int i = 0; i < 2 && !s->closing; i++) {
+        bool reads = s->flow[i].reading,
+             writes = s->flow[!i].blocked && !s->flow[!i].shut;
+        int err = 0;
+
+        if (i == DIALER || s->connected)
+            err = sockets_want(&s->proxy->sockets, &s->side[i],
+                               (reads ? EPOLLIN : 0) | (writes ? EPOLLOUT : 0));
+        if (err < 0)
+            session_fail(s, "waiting", err);
+    }
+}
+
 /* The one place where a session acts. */
 void session_turn(struct session *s, nsec t)
 {
@@ -444,8 +392,10 @@ void session_turn(struct session *s, nsec t)
 
     if (s->dialog.doom)
         session_close(s, s->dialog.doom);
-    if (!s->closing && !s->connected && s->dial)
+    if (!s->closing && !s->connected && s->dial) {
         steer_reading(s, LANE_REQUESTS, t); /* or a dialer that gives up goes unnoticed */
+        watch(s);
+    }
     if (s->closing || !s->connected)
         return;
     for (int i = 0; i < 2; i++) {
@@ -457,6 +407,7 @@ void session_turn(struct session *s, nsec t)
         return;
     for (int i = 0; i < 2; i++)
         steer_reading(s, (enum lane_id)i, t);
+    watch(s);
     wake_set(&s->proxy->wake, &s->wake, due);
 }
 

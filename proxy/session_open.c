@@ -51,12 +51,8 @@ static void on_dialed(void *arg, int status)
     s->dial = NULL;
     if (status == 0) {
         s->connected = true;
-        s->side[DIALED].handle.data = s;
-        s->open++;
         s->deadline = 0;
         events_upstream(s->node, 0);
-        if (s->side[DIALED].handle.type == UV_TCP)
-            (void)uv_tcp_nodelay(&s->side[DIALED].tcp, 1);
         session_filter(s);
         session_turn(s, uv_hrtime());
     } else if (!s->closing) {
@@ -67,8 +63,8 @@ static void on_dialed(void *arg, int status)
 
 static void dial(struct session *s, nsec t)
 {
-    s->dial = dial_start(s->proxy->loop, &s->node->upstream, &s->side[DIALED], on_dialed,
-                         s);
+    s->dial = dial_start(&s->proxy->sockets, &s->node->upstream, &s->side[DIALED],
+                         on_dialed, s);
     if (s->dial == NULL) {
         session_fail(s, "dialing", UV_ENOMEM);
         return;
@@ -99,6 +95,18 @@ static void on_wake(struct wake_node *n, nsec t)
     upstream_failed(s, UV_ETIMEDOUT);
 }
 
+static void on_dialer(struct endpoint *e, uint32_t events)
+{
+    session_ready((struct session *)((char *)e - offsetof(struct session, side[DIALER])),
+                  DIALER, events);
+}
+
+static void on_upstream(struct endpoint *e, uint32_t events)
+{
+    session_ready((struct session *)((char *)e - offsetof(struct session, side[DIALED])),
+                  DIALED, events);
+}
+
 static struct session *session_new(struct proxy *p, struct node *n, struct link *l,
                                    int fd)
 {
@@ -109,24 +117,19 @@ static struct session *session_new(struct proxy *p, struct node *n, struct link 
         close(fd);
         return NULL;
     }
-    (void)uv_tcp_init(p->loop, &s->side[DIALER].tcp);
+    endpoint_open(&s->side[DIALER], fd, on_dialer);
+    endpoint_open(&s->side[DIALED], -1, on_upstream);
     s->proxy = p;
     s->node = n;
     s->link = l;
     s->id = ++p->next_id;
     s->open = 1;
-    s->side[DIALER].handle.data = s;
     s->wake.call = on_wake;
     dialog_init(&s->dialog, &p->core, l->from, l->to, ++l->sessions, p->plan);
     s->dialog.rdb_hint = l->rdb_size;
     l->live++;
     list_add(s);
     events_session(p, EVENT_SESSION_OPENED, l, &s->dialog);
-    if (uv_tcp_open(&s->side[DIALER].tcp, fd) < 0) {
-        close(fd);
-        session_close(s, CLOSE_FIN);
-        return NULL;
-    }
     return s;
 }
 
@@ -150,12 +153,10 @@ static bool identify(struct session *s, bool in_doubt)
 {
     struct proxy *p = s->proxy;
     struct sockaddr_storage peer;
-    int len = sizeof peer;
     struct link *l;
     size_t who;
 
-    if (s->closing ||
-        uv_tcp_getpeername(&s->side[DIALER].tcp, (struct sockaddr *)&peer, &len) < 0)
+    if (s->closing || endpoint_peer(&s->side[DIALER], &peer) < 0)
         return false;
     who = dialers_said(s, &peer);
     if (who == SIZE_MAX)
@@ -192,8 +193,6 @@ void session_start(struct proxy *p, struct node *n, int fd, const struct sockadd
     }
     s->opened = t;
     p->stats.accepted++;
-    (void)uv_tcp_nodelay(&s->side[DIALER].tcp,
-                         1); /* or the proxy is a fault of its own */
     if (dialog_open(&s->dialog, t) < 0) {
         session_fail(s, "taking up the plan", UV_ENOMEM);
         return;

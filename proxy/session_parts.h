@@ -9,13 +9,12 @@
 
 enum { DIALER, DIALED }; /* side[]: where lane requests, lane replies are read from */
 
-struct flow { /* one lane, as libuv sees it */
-    bool reading;
-    bool writing; /* one write is under way, of `bytes` */
-    bool eof;     /* nothing more will be read */
-    bool shut;    /* nothing more may be written */
-    bool paused;  /* a bound has stopped the reading, since paused_at */
-    size_t bytes;
+struct flow {         /* one lane, between two sockets */
+    bool reading : 1; /* its source */
+    bool blocked : 1; /* its sink takes no more for now */
+    bool eof : 1;     /* nothing more will be read */
+    bool shut : 1;    /* nothing more may be written */
+    bool paused : 1;  /* a bound has stopped the reading, since paused_at */
     nsec paused_at;
 };
 
@@ -26,14 +25,15 @@ struct session {
     struct link *link;
     uint64_t id;
     struct dial *dial; /* while connecting */
-    union endpoint side[2];
+    struct endpoint side[2];
     struct dialog dialog;
     struct flow flow[2];
     struct wake_node wake;
     nsec opened;
     nsec deadline;           /* to be connected by; later, to wait for an RST */
     struct session *starved; /* next in the proxy's list */
-    unsigned open;           /* handles and dials that may still call back */
+    struct later over;
+    unsigned open; /* 1, and a dial that may still call back */
     bool connected, closing, starving, replicating;
     bool overdue;         /* the time to be connected is over; it is looked once more */
     bool wired[2];        /* a packet filter is on that side */
@@ -46,6 +46,9 @@ struct session {
         bool lost;
     } seen;
 };
+
+/* A side is ready for these. */
+void session_ready(struct session *s, int side, uint32_t events);
 
 /* One of what `open` counts is gone; the last frees the session. */
 void session_release(struct session *s);
