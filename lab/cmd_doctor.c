@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <hiredis/hiredis.h>
 #include <jansson.h>
-#include <microhttpd.h>
 #include <net/if.h>
 #include <netlink/version.h>
 #include <string.h>
@@ -21,6 +20,7 @@
 #include "doctor.h"
 #include "filter.h"
 #include "host.h"
+#include "mhd.h"
 #include "netns.h"
 #include "server.h"
 #include "tc.h"
@@ -54,8 +54,7 @@ struct exam {
     struct host_cleaned leftover;
     int server;
     char server_text[128], server_hint[ERR_MAX];
-    int web;
-    struct err no_web;
+    struct err no_mhd, no_web; /* why there is no libmicrohttpd, no libcurl */
     struct utsname system;
 };
 
@@ -118,7 +117,8 @@ static void examine(struct exam *x)
     else
         snprintf(x->server_text, sizeof x->server_text, "%.127s", e.text);
     snprintf(x->server_hint, sizeof x->server_hint, "%s", e.hint);
-    x->web = web_load(&x->no_web);
+    (void)!mhd_load(&x->no_mhd);
+    (void)!web_load(&x->no_web);
 }
 
 /* ---- what is said of it ---- */
@@ -178,6 +178,12 @@ static void add_leftovers(json_t *all, const struct exam *x)
         "as root: sunder clean");
 }
 
+static void add_library(json_t *all, const char *name, const char *what,
+                        const struct err *none)
+{
+    add(all, name, what, none->code == 0, none->code ? none->text : "yes", none->hint);
+}
+
 static json_t *faults_of(const struct exam *x)
 {
     json_t *all = json_array();
@@ -201,8 +207,10 @@ static json_t *faults_of(const struct exam *x)
     add_leftovers(all, x);
     add(all, "redis-server", "labs, exercises, scenarios", x->server == 0, x->server_text,
         x->server_hint);
-    add(all, "libcurl", "status, rule, cut and all that ask a running proxy", x->web == 0,
-        x->web == 0 ? "yes" : x->no_web.text, x->no_web.hint);
+    add_library(all, "libmicrohttpd", "the API and the health port of a proxy",
+                &x->no_mhd);
+    add_library(all, "libcurl", "status, rule, cut and all that ask a running proxy",
+                &x->no_web);
     return all;
 }
 
@@ -213,11 +221,12 @@ static json_t *versions_of(const struct exam *x)
     snprintf(hiredis, sizeof hiredis, "%d.%d.%d", HIREDIS_MAJOR, HIREDIS_MINOR,
              HIREDIS_PATCH);
     snprintf(kernel, sizeof kernel, "%s %s", x->system.release, x->system.machine);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:s}", "sunder",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:s*, s:s}", "sunder",
                      SUNDER_VERSION, "kernel", kernel, "libuv", uv_version_string(),
                      "hiredis", hiredis, "jansson", JANSSON_VERSION, "libyaml",
-                     yaml_get_version_string(), "libmicrohttpd", MHD_get_version(),
-                     "libcurl", web_version(), "libnl", LIBNL_VERSION);
+                     yaml_get_version_string(), "libmicrohttpd",
+                     x->no_mhd.code ? NULL : mhd.get_version(), "libcurl", web_version(),
+                     "libnl", LIBNL_VERSION);
 }
 
 static void print(const json_t *all, json_t *versions)

@@ -7,7 +7,6 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -17,6 +16,7 @@
 #include "http_events.h"
 #include "log.h"
 #include "metrics.h"
+#include "mhd.h"
 #include "native.h"
 #include "tox.h"
 
@@ -56,7 +56,7 @@ typedef struct MHD_Connection connection;
 static enum MHD_Result reply(connection *c, unsigned status, const char *type, char *text,
                              size_t n)
 {
-    struct MHD_Response *r = MHD_create_response_from_buffer(n, text,
+    struct MHD_Response *r = mhd.create_response_from_buffer(n, text,
                                                              MHD_RESPMEM_MUST_FREE);
     enum MHD_Result done;
 
@@ -64,10 +64,10 @@ static enum MHD_Result reply(connection *c, unsigned status, const char *type, c
         free(text);
         return MHD_NO;
     }
-    (void)MHD_add_response_header(r, "Content-Type", type);
-    (void)MHD_add_response_header(r, "Sunder-Version", SUNDER_VERSION);
-    done = MHD_queue_response(c, status, r);
-    MHD_destroy_response(r);
+    (void)mhd.add_response_header(r, "Content-Type", type);
+    (void)mhd.add_response_header(r, "Sunder-Version", SUNDER_VERSION);
+    done = mhd.queue_response(c, status, r);
+    mhd.destroy_response(r);
     return done;
 }
 
@@ -145,7 +145,7 @@ static enum MHD_Result check_host(void *arg, enum MHD_ValueKind kind, const char
 
 static bool may_ask(const struct http *h, connection *c)
 {
-    const char *auth = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Authorization");
+    const char *auth = mhd.lookup_connection_value(c, MHD_HEADER_KIND, "Authorization");
     bool own = true;
 
     if (h->open_to_all)
@@ -153,7 +153,7 @@ static bool may_ask(const struct http *h, connection *c)
     if (h->token)
         return auth && strncasecmp(auth, "Bearer ", 7) == 0 &&
                same_secret(h->token, auth + 7);
-    (void)MHD_get_connection_values(c, MHD_HEADER_KIND, check_host, &own);
+    (void)mhd.get_connection_values(c, MHD_HEADER_KIND, check_host, &own);
     return own;
 }
 
@@ -179,7 +179,7 @@ static enum MHD_Result native(struct http *h, connection *c, const char *method,
     enum MHD_Result done;
     unsigned status;
 
-    (void)MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, take_query, args);
+    (void)mhd.get_connection_values(c, MHD_GET_ARGUMENT_KIND, take_query, args);
     status = native_answer(h->proxy, method, path, args, q->body, q->n, &out);
     if (out)
         done = reply_json(c, status, out);
@@ -197,7 +197,7 @@ static enum MHD_Result native(struct http *h, connection *c, const char *method,
 static enum MHD_Result events(struct http *h, connection *c)
 {
     struct err e = {0};
-    const char *kinds = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "kinds");
+    const char *kinds = mhd.lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "kinds");
     int err = http_events_serve(h->events, c, kinds, &e);
 
     if (err == 0)
@@ -222,7 +222,7 @@ static enum MHD_Result metrics(struct http *h, connection *c)
 
 static enum MHD_Result reply_tox(connection *c, const struct tox_reply *t)
 {
-    struct MHD_Response *r = MHD_create_response_from_buffer(t->n, t->body,
+    struct MHD_Response *r = mhd.create_response_from_buffer(t->n, t->body,
                                                              MHD_RESPMEM_MUST_FREE);
     enum MHD_Result done;
 
@@ -231,20 +231,20 @@ static enum MHD_Result reply_tox(connection *c, const struct tox_reply *t)
         return MHD_NO;
     }
     if (t->type)
-        (void)MHD_add_response_header(r, "Content-Type", t->type);
+        (void)mhd.add_response_header(r, "Content-Type", t->type);
     if (t->nosniff)
-        (void)MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+        (void)mhd.add_response_header(r, "X-Content-Type-Options", "nosniff");
     if (t->id[0])
-        (void)MHD_add_response_header(r, "X-Toxiproxy-Request-Id", t->id);
-    (void)MHD_add_response_header(r, "Sunder-Version", SUNDER_VERSION);
-    done = MHD_queue_response(c, t->status, r);
-    MHD_destroy_response(r);
+        (void)mhd.add_response_header(r, "X-Toxiproxy-Request-Id", t->id);
+    (void)mhd.add_response_header(r, "Sunder-Version", SUNDER_VERSION);
+    done = mhd.queue_response(c, t->status, r);
+    mhd.destroy_response(r);
     return done;
 }
 
 static const char *user_agent(connection *c)
 {
-    return MHD_lookup_connection_value(c, MHD_HEADER_KIND, "User-Agent");
+    return mhd.lookup_connection_value(c, MHD_HEADER_KIND, "User-Agent");
 }
 
 /* False: it is none of Toxiproxy's paths. */
@@ -267,7 +267,7 @@ static bool serve_tox(struct http *h, connection *c, const char *method, const c
 /* As Go's router does: one slash is enough. */
 static enum MHD_Result redirect(connection *c, const char *path)
 {
-    struct MHD_Response *r = MHD_create_response_from_buffer(0, NULL,
+    struct MHD_Response *r = mhd.create_response_from_buffer(0, NULL,
                                                              MHD_RESPMEM_PERSISTENT);
     char clean[1024];
     size_t n = 0;
@@ -279,9 +279,9 @@ static enum MHD_Result redirect(connection *c, const char *path)
     clean[n] = '\0';
     if (r == NULL)
         return MHD_NO;
-    (void)MHD_add_response_header(r, "Location", clean);
-    done = MHD_queue_response(c, MHD_HTTP_MOVED_PERMANENTLY, r);
-    MHD_destroy_response(r);
+    (void)mhd.add_response_header(r, "Location", clean);
+    done = mhd.queue_response(c, MHD_HTTP_MOVED_PERMANENTLY, r);
+    mhd.destroy_response(r);
     return done;
 }
 
@@ -423,10 +423,10 @@ static void turn(struct http *h)
     MHD_UNSIGNED_LONG_LONG ms;
     nsec now = uv_hrtime(), next = http_events_beat(h->events, now), door;
 
-    (void)MHD_run(h->daemon);
+    (void)mhd.run(h->daemon);
     door = http_door_turn(&h->door, now);
     next = door < next ? door : next;
-    if (MHD_get_timeout(h->daemon, &ms) != MHD_YES)
+    if (mhd.get_timeout(h->daemon, &ms) != MHD_YES)
         ms = UINT64_MAX;
     if (next != NSEC_NEVER && (next - now) / MSEC(1) < ms)
         ms = (next - now) / MSEC(1) + 1;
@@ -451,7 +451,7 @@ static void on_closed(uv_handle_t *handle)
 
     if (--h->open > 0)
         return;
-    MHD_stop_daemon(h->daemon);
+    mhd.stop_daemon(h->daemon);
     tox_close(&h->tox);
     http_events_free(h->events);
     free(h->token);
@@ -475,7 +475,7 @@ static struct MHD_Daemon *start(struct http *h)
 {
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
 
-    return MHD_start_daemon(
+    return mhd.start_daemon(
         flags, 0, NULL, NULL, on_request, h, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)HTTP_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
@@ -483,7 +483,7 @@ static struct MHD_Daemon *start(struct http *h)
 
 static int attach(struct http *h, uv_loop_t *loop)
 {
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon,
+    const union MHD_DaemonInfo *info = mhd.get_daemon_info(h->daemon,
                                                            MHD_DAEMON_INFO_EPOLL_FD);
     int err;
 
@@ -504,11 +504,15 @@ static int attach(struct http *h, uv_loop_t *loop)
 static int open_as(uv_loop_t *loop, const struct addr *at, const struct http *as,
                    struct http **out, struct err *e)
 {
-    struct http *h = malloc(sizeof *h);
+    int err = mhd_load(e);
+    struct http *h = err ? NULL : malloc(sizeof *h);
     struct tox *tox = NULL;
     char text[ADDR_TEXT_MAX];
-    int err;
 
+    if (err) {
+        free(as->token);
+        return err;
+    }
     if (h == NULL || (!as->health && tox_open(as->proxy, &tox) < 0)) {
         free(h);
         free(as->token);
@@ -526,7 +530,7 @@ static int open_as(uv_loop_t *loop, const struct addr *at, const struct http *as
         return 0;
     }
     if (h->daemon)
-        MHD_stop_daemon(h->daemon);
+        mhd.stop_daemon(h->daemon);
     tox_close(&h->tox);
     http_events_free(h->events);
     free(h->token);

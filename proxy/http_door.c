@@ -12,7 +12,7 @@
 
 static bool is_full(const struct http_door *d)
 {
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(
+    const union MHD_DaemonInfo *info = mhd.get_daemon_info(
         d->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
 
     return info && info->num_connections >= d->most;
@@ -41,7 +41,7 @@ static void on_knock(uv_poll_t *h, int status, int events)
         }
         fd = accept4(d->fd, (struct sockaddr *)&peer, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) /* which is the daemon's from here on */
-            (void)MHD_add_connection(d->daemon, fd, (struct sockaddr *)&peer, n);
+            (void)mhd.add_connection(d->daemon, fd, (struct sockaddr *)&peer, n);
         else if (endpoint_lacks(-errno))
             shut(d, uv_hrtime() + LOOK_AGAIN);
         if (fd < 0)

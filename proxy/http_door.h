@@ -6,11 +6,11 @@
 #ifndef HTTP_DOOR_H
 #define HTTP_DOOR_H
 
-#include <microhttpd.h>
 #include <uv.h>
 
 #include "clock.h"
 #include "err.h"
+#include "mhd.h"
 
 struct http_door { /* zero it, and fill in the first part */
     struct MHD_Daemon *daemon;

@@ -75,7 +75,7 @@ static void rouse(struct stream *s)
     if (!s->asleep)
         return;
     s->asleep = false;
-    MHD_resume_connection(s->connection);
+    mhd.resume_connection(s->connection);
     if (!s->ended)
         s->all->wake(s->all->arg);
 }
@@ -170,7 +170,7 @@ static ssize_t on_room(void *arg, uint64_t at, char *buf, size_t max)
         return (ssize_t)get(s, buf, max);
     }
     s->asleep = true;
-    MHD_suspend_connection(s->connection);
+    mhd.suspend_connection(s->connection);
     return 0;
 }
 
@@ -227,7 +227,7 @@ static int read_kinds(const char *kinds, uint32_t *out, struct err *e)
 
 static int respond(struct stream *s)
 {
-    struct MHD_Response *r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK,
+    struct MHD_Response *r = mhd.create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK,
                                                                on_room, s, on_gone);
     enum MHD_Result done;
 
@@ -235,11 +235,11 @@ static int respond(struct stream *s)
         on_gone(s);
         return -ENOMEM;
     }
-    (void)MHD_add_response_header(r, "Content-Type", "text/event-stream");
-    (void)MHD_add_response_header(r, "Cache-Control", "no-store");
-    (void)MHD_add_response_header(r, "Sunder-Version", SUNDER_VERSION);
-    done = MHD_queue_response(s->connection, MHD_HTTP_OK, r);
-    MHD_destroy_response(r); /* calls on_gone when nobody else has it */
+    (void)mhd.add_response_header(r, "Content-Type", "text/event-stream");
+    (void)mhd.add_response_header(r, "Cache-Control", "no-store");
+    (void)mhd.add_response_header(r, "Sunder-Version", SUNDER_VERSION);
+    done = mhd.queue_response(s->connection, MHD_HTTP_OK, r);
+    mhd.destroy_response(r); /* calls on_gone when nobody else has it */
     return done == MHD_YES ? 0 : -ENOMEM;
 }
 

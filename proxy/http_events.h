@@ -11,8 +11,7 @@
 #ifndef HTTP_EVENTS_H
 #define HTTP_EVENTS_H
 
-#include <microhttpd.h>
-
+#include "mhd.h"
 #include "proxy.h"
 
 #define EVENTS_UNREAD  ((size_t)256 << 10)

@@ -3,11 +3,11 @@
 
 #include <assert.h>
 #include <curl/curl.h>
-#include <dlfcn.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "library.h"
 
 /* ---- the library ---- */
 
@@ -34,70 +34,28 @@ static struct {
 } curl;
 
 #define NAME_AND_PLACE(name) {"curl_" #name, &curl.name},
-static const struct {
-    const char *name;
-    void *place;
-} symbols[] = {SYMBOLS(NAME_AND_PLACE)};
+static const struct library_symbol symbols[] = {SYMBOLS(NAME_AND_PLACE)};
 
-static bool loaded;
+static struct library library = {
+    .name = "libcurl.so.4",
+    .other = "libcurl-gnutls.so.4",
+    .why = "cannot ask a proxy without libcurl",
+    .hint = "Debian and Ubuntu have it in the package libcurl4",
+    .symbol = symbols,
+    .symbols = sizeof symbols / sizeof *symbols,
+};
 
-#define OPENSSL_LIBRARY "libcurl.so.4"
-#define GNUTLS_LIBRARY  "libcurl-gnutls.so.4"
+LIBRARY_NOTE(library_note, "control", "commands that ask a running proxy",
+             "\"libcurl.so.4\",\"libcurl-gnutls.so.4\"");
 
-#define NOTE                                                                             \
-    "[{\"feature\":\"control\",\"description\":\"commands that ask a running proxy\","   \
-    "\"priority\":\"recommended\","                                                      \
-    "\"soname\":[\"" OPENSSL_LIBRARY "\",\"" GNUTLS_LIBRARY "\"]}]"
-
-/* What ldd cannot see, as the ELF metadata for dlopen of the UAPI group have it: for
- * those who make packages, and k8s/closure. */
-static const struct {
-    uint32_t name_size, note_size, type;
-    char name[4], note[sizeof NOTE];
-} note_of_library __attribute__((used, section(".note.dlopen"), aligned(4))) = {
-    4, sizeof NOTE, 0x407c0c0a, "FDO", NOTE};
-
-static void *open_library(struct err *e)
-{
-    void *library = dlopen(OPENSSL_LIBRARY, RTLD_NOW | RTLD_LOCAL);
-    struct err none;
-
-    if (library)
-        return library;
-    err_set(&none, -EIO, "cannot ask a proxy without libcurl: %s", dlerror());
-    err_hint(&none, "Debian and Ubuntu have it in the package libcurl4");
-    library = dlopen(GNUTLS_LIBRARY, RTLD_NOW | RTLD_LOCAL);
-    if (library == NULL && e)
-        *e = none;
-    return library;
-}
-
-/* It stays for good: what is behind it ends with the process, by functions of its own. */
 int web_load(struct err *e)
 {
-    void *library = loaded ? NULL : open_library(e);
-
-    if (loaded)
-        return 0;
-    if (library == NULL)
-        return -EIO;
-    for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
-        void *symbol = dlsym(library, symbols[i].name);
-
-        if (symbol == NULL) {
-            err_set(e, -EIO, "this libcurl is too old: it has no %s", symbols[i].name);
-            err_hint(e, "7.66 or later is needed");
-            return -EIO;
-        }
-        memcpy(symbols[i].place, &symbol, sizeof symbol);
-    }
-    loaded = true;
-    return 0;
+    return library_load(&library, e);
 }
 
 const char *web_version(void)
 {
-    return loaded ? curl.version_info(CURLVERSION_NOW)->version : NULL;
+    return library.loaded ? curl.version_info(CURLVERSION_NOW)->version : NULL;
 }
 
 /* ---- asking ---- */
@@ -197,7 +155,7 @@ void web_ask(const struct web_request *q, struct web_call *call, size_t n)
     CURLM *multi;
 
     static_assert(CURL_ERROR_SIZE <= WEB_WHY, "libcurl writes as much");
-    assert(loaded);
+    assert(library.loaded);
     multi = curl.multi_init();
     headers = curl.slist_append(NULL, "Content-Type: application/json");
     if (q->auth && q->auth[0])
