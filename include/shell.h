@@ -63,6 +63,7 @@ struct proxy {
     struct session    *starved;        /* wait for room in the pool, in no order */
     uint64_t           sessions_asked; /* how many there may be, .. */
     uint64_t           session_limit;  /* .. as far as descriptors go */
+    uint64_t           crowd;          /* the most since memory was given back */
     uint64_t           next_id;
     nsec               connect_timeout;
     enum when_down     when_down;

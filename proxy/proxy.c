@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -14,7 +15,8 @@
 #include "script.h"
 #include "shell.h"
 
-#define OWN_DESCRIPTORS 64 /* that are neither sessions nor nodes: loop, journal, API */
+#define OWN_DESCRIPTORS 64   /* that are neither sessions nor nodes: loop, journal, API */
+#define CROWD           1000 /* sessions */
 
 /* ---- the plan ---- */
 
@@ -297,8 +299,25 @@ static void on_feed(struct wake_node *n, nsec now)
     session_feed_starved(p, now);
 }
 
+/* What is freed below what is in use stays ours unless it is given back. That takes up to
+ * a millisecond: it is done when a crowd has gone, and not for each of them. */
+static void give_back(struct proxy *p)
+{
+    uint64_t now = p->stats.sessions;
+
+    if (p->crowd <= now)
+        p->crowd = now + 1;
+    if (p->crowd - now < CROWD || now > p->crowd / 2)
+        return;
+    p->crowd = now;
+#ifdef __GLIBC__
+    (void)malloc_trim(0);
+#endif
+}
+
 void proxy_session_gone(struct proxy *p)
 {
+    give_back(p);
     for (size_t i = 0; !p->closing && i < p->nodes; i++)
         listener_resume(&p->node[i]->listener);
     nodes_reap(p);

@@ -145,6 +145,7 @@ def test_ten_thousand_idle_sessions_are_cheap(sunder, upstream):
         ends.append(server.accept())
     proxy.stats_when("all are there", lambda s: s["sessions"] == n)
     used = proxy.rss() - before
+    assert SANITIZED or before + used < 16 * MIB
     assert SANITIZED or used / n <= 1536, f"{used / n:.0f} bytes a session"
     start = proxy.cpu()
     for dialer, end in ((dialers[0], ends[0]), (dialers[-1], ends[-1])):
@@ -157,6 +158,8 @@ def test_ten_thousand_idle_sessions_are_cheap(sunder, upstream):
         dialer.close()
         end.close()
     proxy.stats_when("all are gone", lambda s: s["sessions"] == 0)
+    kept = proxy.rss() - before
+    assert SANITIZED or kept < max(used / 4, MIB), f"{kept} of {used} bytes are kept"
 
 
 def test_sessions_come_and_go_without_leaving_memory(sunder, upstream):
