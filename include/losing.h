@@ -65,7 +65,8 @@ int losing_heal(struct losing_now *now); /* all rules away */
 int losing_rule(struct losing_now *now, const char *sentence);
 
 /* Ask a node something, with an inline command; what it answers is not waited for. then,
- * which may be NULL, is called when it has. */
+ * which may be NULL, is called when it has. One question at a time: the one before is
+ * given up. */
 void losing_ask(struct losing_now *now, size_t node, const char *command,
                 void (*then)(struct losing_now *now));
 

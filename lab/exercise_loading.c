@@ -73,10 +73,13 @@ static int slow_down(struct stage *s)
 static void on_free(void *arg, int status, const struct redisReply *reply)
 {
     struct stage *s = arg;
-    const struct topology *t = lab_topology(s->lab);
+    const struct topology *t;
     char command[64];
 
-    (void)status, (void)reply;
+    (void)reply;
+    if (status < 0 || s->lab == NULL) /* it was interrupted */
+        return;
+    t = lab_topology(s->lab);
     snprintf(command, sizeof command, "REPLICAOF %s %u", t->node[MASTER].known, t->port);
     question_open(&s->loop, t->node[REPLICA].real, t->port, command, SEC(2), NULL, NULL);
 }

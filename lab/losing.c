@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "observe.h"
@@ -88,32 +87,30 @@ int losing_rule(struct losing_now *now, const char *sentence)
     return course_rule(now->s, now->o, rule);
 }
 
-struct asking {
+/* Of the row that is under way: an answer after its end has nobody to go to. */
+static struct asking {
+    struct question *question;
     struct losing_now *now;
     void (*then)(struct losing_now *now);
-};
+} asking;
 
 static void on_answer(void *arg, int status, const struct redisReply *reply)
 {
-    struct asking *a = arg;
-
-    (void)reply;
-    if (status == 0 && a->then != NULL)
-        a->then(a->now);
-    free(a);
+    (void)arg, (void)reply;
+    asking.question = NULL;
+    if (status == 0 && asking.then != NULL)
+        asking.then(asking.now);
 }
 
 void losing_ask(struct losing_now *now, size_t node, const char *command,
                 void (*then)(struct losing_now *now))
 {
     const struct topology *t = lab_topology(now->s->lab);
-    struct asking *a = calloc(1, sizeof *a);
 
-    if (a == NULL)
-        abort();
-    *a = (struct asking){now, then};
-    (void)question_open(&now->s->loop, t->node[node].real, t->port, command, ANSWER,
-                        on_answer, a);
+    question_cancel(&asking.question);
+    asking = (struct asking){.now = now, .then = then};
+    asking.question = question_open(&now->s->loop, t->node[node].real, t->port, command,
+                                    ANSWER, on_answer, NULL);
 }
 
 /* -- a row ------------------------------------------------------------------------- */
@@ -255,6 +252,7 @@ static int play_row(struct stage *s, struct exercise_outcome *o, const struct lo
         rc = prepare(s, row);
     if (rc == 0)
         rc = probe(s, o, row, &now);
+    question_cancel(&asking.question);
     if (rc < 0)
         return rc;
     /* The probe's object came at its end, and the rules with the marks: it has them. */
