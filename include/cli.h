@@ -63,7 +63,12 @@ int cli_fail(const struct usage *u, int status, const struct err *e);
 int cli_usage(const struct usage *u, const char *fmt, ...)
     PRINTF_LIKE(2, 3); /* STATUS_USAGE */
 
-bool cli_colour(FILE *f); /* a terminal, and NO_COLOR is not set */
+bool cli_redraws(FILE *f); /* a terminal on which a line can be written over */
+bool cli_colour(FILE *f);  /* such a one, and NO_COLOR is not set */
+
+/* Write over the line that is there, on such a terminal; "" takes it away. What does not
+ * fit is cut off: a line that wraps could not be written over. */
+void cli_line(FILE *f, const char *text);
 
 /* A subcommand. argv[0] is its own name. */
 struct command {

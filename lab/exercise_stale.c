@@ -11,7 +11,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "course.h"
 #include "value.h"
@@ -132,8 +131,7 @@ static int row(struct stage *s, struct exercise_outcome *o, const char *name,
 
     if (rc < 0)
         return rc;
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "%zu of 4: %s\n", o->rows + 1, name);
+    course_tell(o, name);
     return run_probe(s, o, name, &l);
 }
 

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "process.h"
 #include "stage.h"
@@ -36,21 +35,22 @@ static void on_signal(uv_signal_t *h, int sig)
 static void on_tick(uv_timer_t *t)
 {
     struct stage *s = t->data;
-    char text[64];
+    char text[64], line[80];
 
-    fprintf(stderr, "\r\033[Klab: %s", lab_progress(s->lab, text, sizeof text));
+    snprintf(line, sizeof line, "lab: %s", lab_progress(s->lab, text, sizeof text));
+    cli_line(stderr, line);
 }
 
 static void tick_start(struct stage *s)
 {
-    if (isatty(STDERR_FILENO))
+    if (cli_redraws(stderr))
         uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
 }
 
 static void tick_stop(struct stage *s)
 {
     if (uv_is_active((uv_handle_t *)&s->tick))
-        fprintf(stderr, "\r\033[K");
+        cli_line(stderr, "");
     uv_timer_stop(&s->tick);
 }
 

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "failover_report.h"
 #include "probe.h"
@@ -125,9 +124,13 @@ static bool text_wanted(const struct words *w)
 
 static void progress(const struct words *w, uint64_t run)
 {
-    if (w->repeat > 1 && isatty(STDERR_FILENO))
-        fprintf(stderr, "\r\033[Krun %llu of %llu", (unsigned long long)run + 1,
-                (unsigned long long)w->repeat);
+    char line[64];
+
+    if (w->repeat <= 1 || !cli_redraws(stderr))
+        return;
+    snprintf(line, sizeof line, "run %llu of %llu", (unsigned long long)run + 1,
+             (unsigned long long)w->repeat);
+    cli_line(stderr, line);
 }
 
 static void tell_run(const struct words *w, uint64_t i)
@@ -165,8 +168,8 @@ static uint64_t play(struct words *w, int *rc, struct err *e)
         }
         failover_release(&w->result);
     }
-    if (w->repeat > 1 && isatty(STDERR_FILENO))
-        fprintf(stderr, "\r\033[K");
+    if (w->repeat > 1 && cli_redraws(stderr))
+        cli_line(stderr, "");
     return done;
 }
 

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "history.h"
@@ -234,7 +233,7 @@ static int run_stale(const struct usage *u, struct words *w, int rest, char **ar
         w->conf.load.ages = AGES_STANDARD;
     if (read_places(w, &e) < 0 || (claims = read_claims(w, &e)) == NULL)
         return cli_fail(u, STATUS_USAGE, &e);
-    w->conf.progress = !w->quiet && !w->conf.lines && isatty(STDERR_FILENO);
+    w->conf.progress = !w->quiet && !w->conf.lines && cli_redraws(stderr);
     status = measure(u, w, claims);
     free(claims);
     return status;

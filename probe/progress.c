@@ -32,16 +32,14 @@ const char *progress_print(const struct progress *p, char *buf, size_t size)
 
 void progress_draw(FILE *f, const struct progress *p)
 {
-    char line[80]; /* a longer one would wrap, and \r not reach its beginning */
-    bool colour = cli_colour(f);
+    char line[80];
 
-    progress_print(p, line, sizeof line);
-    fprintf(f, "\r%s%s%s\033[K", colour ? "\033[36m" : "", line, colour ? "\033[0m" : "");
-    fflush(f);
+    fputs(cli_colour(f) ? "\033[36m" : "", f);
+    cli_line(f, progress_print(p, line, sizeof line));
+    fputs(cli_colour(f) ? "\033[0m" : "", f);
 }
 
 void progress_clear(FILE *f)
 {
-    fputs("\r\033[K", f);
-    fflush(f);
+    cli_line(f, "");
 }

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "value.h"
@@ -59,11 +60,29 @@ int cli_usage(const struct usage *u, const char *fmt, ...)
     return cli_fail(u, STATUS_USAGE, &e);
 }
 
+bool cli_redraws(FILE *f)
+{
+    const char *term = getenv("TERM");
+
+    return !(term && strcmp(term, "dumb") == 0) && isatty(fileno(f));
+}
+
 bool cli_colour(FILE *f)
 {
-    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    const char *no = getenv("NO_COLOR");
 
-    return !(no && *no) && !(term && strcmp(term, "dumb") == 0) && isatty(fileno(f));
+    return !(no && *no) && cli_redraws(f);
+}
+
+void cli_line(FILE *f, const char *text)
+{
+    struct winsize size = {.ws_col = 0};
+    int columns = 80;
+
+    if (ioctl(fileno(f), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        columns = size.ws_col;
+    fprintf(f, "\r%.*s\033[K", columns - 1, text);
+    fflush(f);
 }
 
 /* help */

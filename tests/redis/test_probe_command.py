@@ -1,13 +1,16 @@
 """How `sunder probe stale` is told what to do, tells what it saw, and ends."""
 
 import collections
+import fcntl
 import json
 import os
 import pty
 import re
 import select
 import signal
+import struct
 import subprocess
+import termios
 import time
 
 import pytest
@@ -105,12 +108,14 @@ def test_the_table_is_for_people(trio):
         assert said in done.stdout
 
 
-def test_progress_is_drawn_on_a_terminal_only(one):
+def drawn_on(terminal, columns, one):
+    """What a run of 60 reads writes to a terminal so wide."""
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     done = subprocess.run([SUNDER, *arguments(one.url, one.url, "--rate", "100", "-o",
                                               "json", pairs=1, ops=60)],
                           stdout=subprocess.PIPE, stderr=theirs, timeout=DEADLINE,
-                          env={**os.environ, "NO_COLOR": "1", "TERM": "xterm"})
+                          env={**os.environ, "NO_COLOR": "1", "TERM": terminal})
     os.close(theirs)
     drawn = b""
     while select.select([ours], [], [], 0)[0]:
@@ -120,10 +125,25 @@ def test_progress_is_drawn_on_a_terminal_only(one):
             break
     os.close(ours)
     assert json.loads(done.stdout)["reads"]["total"] == 60
+    return drawn
+
+
+def test_progress_is_drawn_on_a_terminal_only(one):
+    drawn = drawn_on("xterm", 80, one)
     assert re.search(rb"\[#+\.+\] +\d+%.* reads", drawn)
     assert b"\033[36m" not in drawn
     done = sunder(*arguments(one.url, one.url, "-o", "json"))
     assert done.stderr == ""
+
+
+def test_progress_stays_on_one_line_of_a_narrow_terminal(one):
+    lines = drawn_on("xterm", 30, one).replace(b"\033[K", b"").split(b"\r")
+    assert any(re.match(rb"\[#+\.+\] +\d+%", line) for line in lines)
+    assert all(len(line) < 30 for line in lines)
+
+
+def test_a_terminal_that_cannot_write_over_a_line_gets_none(one):
+    assert drawn_on("dumb", 80, one) == b""
 
 
 def test_the_history_agrees_with_the_summary(tmp_path):
