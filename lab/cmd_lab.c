@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "console.h"
@@ -26,7 +28,7 @@ struct flags {
     uint64_t replicas, sentinels, clients, quorum, seed, backlog, data;
     nsec down_after, failover_timeout;
     const char *persistence, *min_replicas, *diskless;
-    const char *server, *keep, *journal, *api, *console, *output;
+    const char *server, *keep, *journal, *api, *token_file, *console, *output;
     struct texts rules;
     bool direct, fast, chain;
 };
@@ -66,6 +68,8 @@ static const struct opt opts[] = {
     {"journal", 0, OPT_TEXT, &flags.journal, "FILE", "write every decision to it"},
     {"api", 0, OPT_TEXT, &flags.api, "ADDR|off",
      "where sunder status, cut and rule reach it, and curl; port 0 is a free one"},
+    {"api-token-file", 0, OPT_TEXT, &flags.token_file, "FILE",
+     "let only those use that API who know the token in it"},
     {"console", 0, OPT_TEXT, &flags.console, "ADDR|off", "and redis-cli"},
     {"direct", 0, OPT_FLAG, &flags.direct, NULL, "without any proxy: the control"},
     {"output", 'o', OPT_TEXT, &flags.output, "FORMAT", "text or json"},
@@ -88,10 +92,11 @@ struct urls {
     char master[URLS], replicas[URLS], sentinels[URLS], places[URLS];
 };
 
-/* Where the lab's proxy takes commands; "" = nowhere. */
+/* Where the lab's proxy takes commands; "" = nowhere. And the token's file, wherever one
+ * stands; "" = no token. */
 struct doors {
     struct surfaces surfaces;
-    char api[ADDR_TEXT_MAX], console[ADDR_TEXT_MAX];
+    char api[ADDR_TEXT_MAX], console[ADDR_TEXT_MAX], token[PATH_MAX];
 };
 
 static void on_shutdown(void *arg)
@@ -102,7 +107,8 @@ static void on_shutdown(void *arg)
 
 static int open_doors(struct stage *s, struct doors *d)
 {
-    const struct surface_flags asked = {.console = flags.console, .api = flags.api};
+    const struct surface_flags asked = {
+        .console = flags.console, .api = flags.api, .token_file = flags.token_file};
     struct addr at;
     int rc;
 
@@ -115,6 +121,10 @@ static int open_doors(struct stage *s, struct doors *d)
         addr_print(&at, d->api, sizeof d->api);
     if (d->surfaces.console != NULL && console_address(d->surfaces.console, &at) == 0)
         addr_print(&at, d->console, sizeof d->console);
+    if (rc == 0 && flags.token_file != NULL &&
+        realpath(flags.token_file, d->token) == NULL)
+        return err_set(&s->trouble.err, -errno, "cannot find '%.200s': %s",
+                       flags.token_file, strerror(errno));
     return rc;
 }
 
@@ -203,6 +213,8 @@ static void print_text(const struct lab *l, const struct doors *d)
         printf("export URL_S=%s\nexport URL_D=%s\n", u.sentinels, u.places);
     if (d->api[0])
         printf("export SUNDER_API=%s\n", d->api);
+    if (d->token[0])
+        printf("export SUNDER_API_TOKEN_FILE='%s'\n", d->token);
     printf("#\n");
     print_nodes(l);
     print_clients(lab_topology(l));
@@ -296,7 +308,8 @@ static int run_command(struct stage *s, const struct doors *doors,
                        const char *const *argv)
 {
     char m[URLS + 8], r[URLS + 8], se[URLS + 8], d[URLS + 8], api[ADDR_TEXT_MAX + 16];
-    const char *env[] = {m, r, se, d, doors->api[0] ? api : NULL, NULL};
+    char token[PATH_MAX + 32];
+    const char *env[] = {m, r, se, d, doors->api[0] ? api : NULL, NULL, NULL};
     struct urls u;
     int status, rc;
 
@@ -306,6 +319,9 @@ static int run_command(struct stage *s, const struct doors *doors,
     snprintf(se, sizeof se, "URL_S=%s", u.sentinels);
     snprintf(d, sizeof d, "URL_D=%s", u.places);
     snprintf(api, sizeof api, "SUNDER_API=%s", doors->api);
+    snprintf(token, sizeof token, "SUNDER_API_TOKEN_FILE=%s", doors->token);
+    if (doors->api[0] && doors->token[0])
+        env[5] = token;
     rc = stage_run(s, argv, env, NULL, NULL, true, &status);
     return rc < 0 ? stage_fail(s, &usage, rc) : process_exit_code(status);
 }

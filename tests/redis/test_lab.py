@@ -484,6 +484,26 @@ def test_a_command_can_break_its_lab(tmp_path):
     assert [node["name"] for node in json.loads(out.stdout)] == ["r1"]
 
 
+def test_on_an_address_for_all_its_api_asks_for_a_token(tmp_path):
+    token = tmp_path / "my token"
+    token.write_text("secret\n")
+    lab = [SUNDER, "lab", "--replicas", "0", "--api", "0.0.0.0:0"]
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    out = sunder(*lab[1:], env=env)
+    assert out.returncode == 2 and "hint: --api-token-file FILE" in out.stderr
+    lab += ["--api-token-file", str(token)]
+    ask = "$0 nodes && unset SUNDER_API_TOKEN_FILE && ! $0 nodes"
+    out = sunder(*lab[1:], "--", "sh", "-c", ask, SUNDER, env=env)
+    assert out.returncode == 0 and "\nr1 " in out.stdout, out.stderr
+    assert out.stderr == "sunder: a bearer token is needed\n"
+    with subprocess.Popen(lab, stdout=subprocess.PIPE, text=True, env=env) as running:
+        exports = "".join(iter(running.stdout.readline, "#\n"))
+        out = subprocess.run(["sh", "-c", f"{exports}\n$0 nodes", SUNDER], text=True,
+                             capture_output=True, check=False, timeout=DEADLINE)
+        running.terminate()
+    assert out.returncode == 0 and "\nr1 " in out.stdout, out.stderr
+
+
 def test_shutdown_from_the_console_ends_it(tmp_path):
     with Lab(tmp_path, "--replicas", "0", "--api", "off") as running:
         assert running.map["api"] == ""
