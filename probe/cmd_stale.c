@@ -11,6 +11,7 @@
 #include "probe.h"
 #include "report.h"
 #include "stale.h"
+#include "trial.h"
 
 #define PAIRS_MAX     100000
 #define VALUE_MAX     ((uint64_t)512 * 1024 * 1024)
@@ -25,17 +26,6 @@ struct words {
 };
 
 /* addresses */
-
-static int check_source(const char *s, struct err *e)
-{
-    struct addr_range one;
-
-    if (s == NULL || (strchr(s, '/') == NULL && addr_range_parse(s, &one, NULL) == 0))
-        return 0;
-    err_set(e, -EINVAL, "'%s' is no address to come from", s);
-    err_hint(e, "an IP address of this machine, such as 127.0.0.2");
-    return -EINVAL;
-}
 
 static int read_url(const char *option, const char *text, struct url *out, struct err *e)
 {
@@ -82,9 +72,9 @@ static int read_places(struct words *w, struct err *e)
         c->write_source = w->source;
     if (c->read_source == NULL)
         c->read_source = w->source;
-    if (check_source(c->write_source, e) < 0)
+    if (trial_check_source(c->write_source, e) < 0)
         return -EINVAL;
-    return check_source(c->read_source, e);
+    return trial_check_source(c->read_source, e);
 }
 
 /* numbers */
