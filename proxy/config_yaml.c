@@ -85,53 +85,58 @@ static struct config_place place_of(const yaml_node_t *node)
     return (struct config_place){node->start_mark.line + 1, node->start_mark.column + 1};
 }
 
+typedef int on_text(struct config_party *p, const char *text, struct err *e);
+
+static int read_with(struct doc *d, yaml_node_t *node, const char *what, on_text *take,
+                     void *into)
+{
+    const char *s = doc_text(d, node, what);
+
+    return s && take(into, s, d->e) == 0 ? 0 : doc_at(d, node);
+}
+
+/* One, or a list of them. */
+static int read_one_or_more(struct doc *d, yaml_node_t *node, const char *what,
+                            int (*read)(struct doc *, yaml_node_t *, void *), void *into)
+{
+    if (node->type == YAML_SCALAR_NODE)
+        return read(d, node, into);
+    return doc_list(d, node, what, read, into);
+}
+
 static int read_name(struct doc *d, yaml_node_t *node, void *into)
 {
-    const char *s = doc_text(d, node, "a name");
-
-    return s && config_set_name(into, s, d->e) == 0 ? 0 : doc_at(d, node);
+    return read_with(d, node, "a name", config_set_name, into);
 }
 
 static int read_source(struct doc *d, yaml_node_t *node, void *into)
 {
-    const char *s = doc_text(d, node, "an address or range");
-
-    return s && config_add_source(into, s, d->e) == 0 ? 0 : doc_at(d, node);
+    return read_with(d, node, "an address or range", config_add_source, into);
 }
 
 static int read_sources(struct doc *d, yaml_node_t *node, void *into)
 {
-    if (node->type == YAML_SCALAR_NODE)
-        return read_source(d, node, into);
-    return doc_list(d, node, "addresses or ranges", read_source, into);
+    return read_one_or_more(d, node, "addresses or ranges", read_source, into);
 }
 
 static int read_announced(struct doc *d, yaml_node_t *node, void *into)
 {
-    const char *s = doc_text(d, node, "an address");
-
-    return s && config_add_announced(into, s, d->e) == 0 ? 0 : doc_at(d, node);
+    return read_with(d, node, "an address", config_add_announced, into);
 }
 
 static int read_announces(struct doc *d, yaml_node_t *node, void *into)
 {
-    if (node->type == YAML_SCALAR_NODE)
-        return read_announced(d, node, into);
-    return doc_list(d, node, "addresses", read_announced, into);
+    return read_one_or_more(d, node, "addresses", read_announced, into);
 }
 
 static int read_client_name(struct doc *d, yaml_node_t *node, void *into)
 {
-    const char *s = doc_text(d, node, "a client name");
-
-    return s && config_add_client_name(into, s, d->e) == 0 ? 0 : doc_at(d, node);
+    return read_with(d, node, "a client name", config_add_client_name, into);
 }
 
 static int read_client_names(struct doc *d, yaml_node_t *node, void *into)
 {
-    if (node->type == YAML_SCALAR_NODE)
-        return read_client_name(d, node, into);
-    return doc_list(d, node, "client names", read_client_name, into);
+    return read_one_or_more(d, node, "client names", read_client_name, into);
 }
 
 /* Of a node: its party comes first, so that what reads a party reads it too. */
