@@ -65,16 +65,19 @@ def test_conditions_on_phase_and_offset(pair):
     pair.agree()
 
 
+def begin_slowly(pair, keys):
+    """A full sync of so many keys, of which some has come; rule "slow" holds it up."""
+    write(pair.master, [("SET", f"k{i}", os.urandom(500).hex()) for i in range(keys)])
+    pair.proxy.add("slow: on * -> * replies when phase=rdb do bandwidth 100kb")
+    host, port = pair.proxy.at.rsplit(":", 1)
+    pair.replica.do("REPLICAOF", host, port)
+    wait_until(lambda: int(pair.replica.info("replication").get(
+        "master_sync_read_bytes", 0)), "some of it has come")
+
+
 def test_a_slow_rdb_is_bandwidth_in_its_phase_only(tmp_path):
     with linked(tmp_path) as pair:
-        write(pair.master, [("SET", f"k{i}", os.urandom(500).hex()) for i in range(300)])
-        pair.proxy.add("slow: on * -> * replies when phase=rdb do bandwidth 100kb")
-        host, port = pair.proxy.at.rsplit(":", 1)
-        pair.replica.do("REPLICAOF", host, port)
-        wait_until(lambda: (pair.proxy.view() or {}).get("phase") == "rdb", "it loads")
-        with Redis(pair.replica.at) as client:
-            wait_until(lambda: 0 < int(client.info("replication").get(
-                "master_sync_read_bytes", 0)), "some of it has come")
+        begin_slowly(pair, 300)
         assert pair.proxy.view()["phase"] == "rdb"
         pair.proxy.remove("slow")
         pair.in_sync()
@@ -83,15 +86,7 @@ def test_a_slow_rdb_is_bandwidth_in_its_phase_only(tmp_path):
 
 def test_a_rule_acts_at_once_on_an_rdb_that_passes_already(tmp_path):
     with linked(tmp_path) as pair:
-        write(pair.master, [("SET", f"k{i}", os.urandom(500).hex()) for i in range(2000)])
-        pair.proxy.add("slow: on * -> * replies when phase=rdb do bandwidth 100kb")
-        host, port = pair.proxy.at.rsplit(":", 1)
-        pair.replica.do("REPLICAOF", host, port)
-
-        def loaded():
-            return int(pair.replica.info("replication").get("master_sync_read_bytes", 0))
-
-        wait_until(loaded, "some of it has come")
+        begin_slowly(pair, 2000)
         first = pair.proxy.call("GET", "/sessions")["sessions"][0]["id"]
         pair.proxy.add("cut: on * -> * replies when phase=rdb first=1 do cut before")
         pair.proxy.remove("slow")

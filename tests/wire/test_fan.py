@@ -1,5 +1,6 @@
 """Several proxies behind one command line: all follow, or none."""
 
+import contextlib
 import http.server
 import json
 import os
@@ -8,7 +9,8 @@ import threading
 
 import pytest
 
-from conftest import DEADLINE, PING, PONG, SUNDER, pong, wait_until
+from conftest import DEADLINE, SUNDER, pong
+from load import Load, ping
 
 USAGE, ENVIRONMENT = 2, 3
 
@@ -45,51 +47,12 @@ def crowd(sunder, upstream):
     return start
 
 
-class Load:
-    """Sessions through every proxy, each of them never silent."""
-
-    def __init__(self, proxies, each=8):
-        self.stop, self.lost, self.rounds = threading.Event(), [], 0
-        self.dialers = [p.dial() for p in proxies for _ in range(each)]
-        self.threads = [threading.Thread(target=self.run, args=(d,))
-                        for d in self.dialers]
-        for t in self.threads:
-            t.start()
-
-    def run(self, dialer):
-        try:
-            while not self.stop.is_set():
-                dialer.send(PING)
-                assert dialer.recv(len(PONG)) == PONG
-                self.rounds += 1
-        except (OSError, AssertionError) as e:
-            self.lost.append(repr(e))
-
-    def goes_on(self):
-        start = self.rounds
-        wait_until(lambda: self.lost or self.rounds > start + 100, "traffic")
-        assert not self.lost
-
-    def end(self):
-        self.stop.set()
-        for t in self.threads:
-            t.join(DEADLINE)
-        for d in self.dialers:
-            d.close()
-        assert not self.lost
-
-
 @pytest.fixture
 def load():
-    running = []
-
-    def start(proxies):
-        running.append(Load(proxies))
-        running[-1].goes_on()
-        return running[-1]
-    yield start
-    for one in running:
-        one.end()
+    """load(proxies): sessions through each of them, for as long as the test goes."""
+    with contextlib.ExitStack() as running:
+        yield lambda proxies: running.enter_context(
+            Load([p.dial() for p in proxies for _ in range(8)]))
 
 
 class Impostor:
@@ -168,8 +131,7 @@ def test_what_several_say_is_added_up(crowd):
     many = crowd(rules=SLOW)
     dialers = [p.dial() for p in many.proxies for _ in range(2)]
     for i, d in enumerate(dialers):
-        d.send(PING)
-        assert d.recv(len(PONG)) == PONG, i
+        assert ping(d), i
     status = many.ask("status")
     assert [n["sessions"] for n in status["nodes"] if n["name"] == "r1"] == [6]
     assert [link["ever"] for link in status["links"]] == [6]
@@ -271,8 +233,7 @@ def test_a_session_is_ended_where_it_is_sure_to_be(crowd):
     many = crowd(2)
     stays, one, two = (p.dial() for p in (many.proxies[0], *many.proxies))
     for d in (stays, one, two):
-        d.send(PING)
-        assert d.recv(len(PONG)) == PONG
+        assert ping(d)
     done = many.run("session", "kill", "1", code=USAGE)
     assert "2 proxies may have a session 1" in done.stderr and many.at[1] in done.stderr
     many.run("session", "kill", "2")
@@ -280,8 +241,7 @@ def test_a_session_is_ended_where_it_is_sure_to_be(crowd):
     done = many.run("session", "kill", "99", code=USAGE)
     assert "there is no session 99" in done.stderr
     for d in (stays, two):
-        d.send(PING)
-        assert d.recv(len(PONG)) == PONG
+        assert ping(d)
         d.close()
     many.proxies[1].terminate()
     many.proxies[1].wait()

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from conftest import DEADLINE, echo, pong, wait_until
-from test_reload import Load
+from load import Load
 
 
 def get(proxy, path, method="GET"):

@@ -12,7 +12,7 @@ import pytest
 from conftest import DEADLINE, wait_until
 from nameserver import Nameserver, nameserver  # noqa: F401  pylint: disable=unused-import
 from test_api import Api
-from test_reload import Load
+from load import Load
 
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)

@@ -4,11 +4,11 @@ is not touched loses nothing."""
 import json
 import os
 import signal
-import threading
 
 import pytest
 
-from conftest import DEADLINE, PING, PONG, pong, wait_until
+from conftest import PING, PONG, pong, wait_until
+from load import Load, ping
 from test_api import Api
 
 
@@ -44,47 +44,6 @@ def hup(proxy, state="done"):
     after = len(proxy.log)
     proxy.process.send_signal(signal.SIGHUP)
     return proxy.event("reload", after=after, state=state)
-
-
-def ping(dialer):
-    dialer.send(PING)
-    return dialer.recv(len(PONG)) == PONG
-
-
-class Load:
-    """Sessions of which none is ever silent."""
-
-    def __init__(self, dialers):
-        self.stop, self.lost, self.rounds = threading.Event(), [], 0
-        self.dialers = dialers
-        self.threads = [threading.Thread(target=self.run, args=(d,)) for d in dialers]
-
-    def run(self, dialer):
-        try:
-            while not self.stop.is_set():
-                assert ping(dialer)
-                self.rounds += 1
-        except (OSError, AssertionError) as e:
-            self.lost.append(repr(e))
-
-    def goes_on(self):
-        seen = self.rounds
-        wait_until(lambda: self.lost or self.rounds > seen + 100, "traffic")
-        assert not self.lost
-
-    def __enter__(self):
-        for t in self.threads:
-            t.start()
-        self.goes_on()
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        for t in self.threads:
-            t.join(DEADLINE)
-        for d in self.dialers:
-            d.close()
-        assert not self.lost
 
 
 def test_under_load_no_session_is_lost_that_the_change_did_not_touch(reloaded):

@@ -1,5 +1,6 @@
 """TCP honesty: what one end does to a connection is what the other end sees."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -137,34 +138,32 @@ def test_when_down_refuse_closes_the_door_and_opens_it_again(sunder, upstream, n
     server.close()
 
 
-def test_an_upstream_that_never_answers_is_given_up(sunder, upstream):
+@pytest.fixture
+def deaf(upstream):
+    """One that answers no SYN: Linux does not, once the queue of a listener is full."""
     server = upstream(backlog=0)
-    queue = [socket.socket() for _ in range(3)]
-    for sock in queue:  # Linux answers no SYN once the queue of a listener is full
-        sock.setblocking(False)
-        sock.connect_ex(("127.0.0.1", server.port))
-    proxy = sunder(server, (), "--connect-timeout", "300ms")
+    with contextlib.ExitStack() as queue:
+        for _ in range(3):
+            sock = queue.enter_context(socket.socket())
+            sock.setblocking(False)
+            sock.connect_ex(("127.0.0.1", server.port))
+        yield server
+
+
+def test_an_upstream_that_never_answers_is_given_up(sunder, deaf):
+    proxy = sunder(deaf, (), "--connect-timeout", "300ms")
     start = time.monotonic()
     expect_refusal(proxy)
     took = time.monotonic() - start
     assert 0.29 <= took < 5
-    for sock in queue:
-        sock.close()
 
 
-def test_a_dialer_that_leaves_during_the_connect_is_forgotten(sunder, upstream):
-    server = upstream(backlog=0)
-    queue = [socket.socket() for _ in range(3)]
-    for sock in queue:
-        sock.setblocking(False)
-        sock.connect_ex(("127.0.0.1", server.port))
-    proxy = sunder(server, (), "--connect-timeout", "500ms")
+def test_a_dialer_that_leaves_during_the_connect_is_forgotten(sunder, deaf):
+    proxy = sunder(deaf, (), "--connect-timeout", "500ms")
     dialer = proxy.dial()
     proxy.stats_when("the session is known", lambda s: s["sessions"] == 1)
     dialer.reset()
     proxy.stats_when("the session is gone", lambda s: s["sessions"] == 0)
-    for sock in queue:
-        sock.close()
 
 
 def test_out_of_descriptors_it_waits_without_spinning_and_recovers(sunder, upstream):
@@ -222,19 +221,12 @@ def test_a_lack_of_descriptors_is_not_blamed_on_the_upstream(sunder, upstream):
     dialer.expect(PONG)
 
 
-def test_an_upstream_that_does_not_answer_is_logged_once(sunder, upstream):
-    server = upstream(backlog=0)
-    queue = [socket.socket() for _ in range(3)]
-    for sock in queue:
-        sock.setblocking(False)
-        sock.connect_ex(("127.0.0.1", server.port))
-    proxy = sunder(server, (), "--connect-timeout", "50ms")
+def test_an_upstream_that_does_not_answer_is_logged_once(sunder, deaf):
+    proxy = sunder(deaf, (), "--connect-timeout", "50ms")
     for dialer in [proxy.dial() for _ in range(20)]:
         dialer.expect_reset()
     assert "timed out" in proxy.event("upstream.down", node="r1")["reason"]
     assert proxy.text().count("ev=upstream") == 1
-    for sock in queue:
-        sock.close()
 
 
 def test_a_proxy_that_was_stopped_does_not_take_that_for_a_timeout(sunder, upstream):
