@@ -248,6 +248,18 @@ static void what_is_not_lost_arrives(void **state)
     }
 }
 
+/* A rig whose decisions are written there. */
+static struct journal *decided_into(const char *path, struct rig *r)
+{
+    struct journal *j;
+
+    assert_int_equal(0, journal_open(&j, path, 42, NULL));
+    rig_open(r);
+    r->core.decided = chatter_decided;
+    r->core.arg = j;
+    return j;
+}
+
 /* Who lost which bytes, exactly. */
 static void lines_name_the_rule_the_frame_and_the_bytes(void **state)
 {
@@ -256,12 +268,9 @@ static void lines_name_the_rule_the_frame_and_the_bytes(void **state)
     struct rig r;
 
     (void)state;
-    assert_int_equal(0, journal_open(&j, chatter_path(path), 42, NULL));
-    rig_open(&r);
-    r.core.decided = chatter_decided;
+    j = decided_into(chatter_path(path), &r);
     r.core.accounted = chatter_accounted;
     r.core.ended = chatter_ended;
-    r.core.arg = j;
     rig_rule(&r, "busy: on app -> r1 when command=INCR do error BUSY text=no");
     rig_rule(&r, "twice: on app -> r1 when command=SET do duplicate-request");
     rig_rule(&r, "boom: on app -> r1 when command=DEL do cut inside bytes=2");
@@ -318,10 +327,7 @@ static void a_full_disk_stops_nothing(void **state)
     (void)state;
     if (access("/dev/full", W_OK) != 0)
         skip();
-    assert_int_equal(0, journal_open(&j, "/dev/full", 42, NULL));
-    rig_open(&r);
-    r.core.decided = chatter_decided;
-    r.core.arg = j;
+    j = decided_into("/dev/full", &r);
     rig_rule(&r, "on app -> r1 requests do latency 1us");
     for (int i = 0; i < 2000; i++)
         rig_ask(&r, "GET k\r\n");
@@ -355,10 +361,7 @@ static void what_is_lost_for_want_of_room_is_whole_lines(void **state)
     struct rig r;
 
     (void)state;
-    assert_int_equal(0, journal_open(&j, chatter_path(path), 42, NULL));
-    rig_open(&r);
-    r.core.decided = chatter_decided;
-    r.core.arg = j;
+    j = decided_into(chatter_path(path), &r);
     rig_rule(&r, "on app -> r1 requests do latency 1us");
     allow(100001);
     decide(&r, 3000);
