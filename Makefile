@@ -29,8 +29,9 @@ HARDEN_LINK := -fsanitize=$(SANITIZE)
 endif
 
 # Headers of libraries are not ours to warn about.
+# LOADED are loaded when they are needed (include/library.h): only the headers count.
 LINKED   := libuv hiredis yaml-0.1 jansson libnl-3.0 libnl-route-3.0
-LOADED   := libmicrohttpd libcurl# when they are needed: see include/library.h
+LOADED   := libmicrohttpd libcurl
 PKGS     := $(LINKED) $(LOADED)
 PKG_OK   := $(shell pkg-config --exists $(PKGS) 2>/dev/null && command -v $(CC))
 PKG_INC  := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS) 2>/dev/null))
