@@ -20,6 +20,7 @@ struct sentinels {
     size_t      n;
     const char *master;   /* its name */
     nsec        patience; /* of each answer */
+    struct url  login;    /* a user and a password, "" = none: see sentinels_login */
 };
 
 /* A list of URLs, or URL_S of the environment. 0, or -EINVAL and *e. */
@@ -40,10 +41,15 @@ int sentinels_find_master(struct sentinels *s, char *address, struct err *e) MUS
 json_t *sentinel_object(const redisReply *r);
 json_t *sentinel_objects(const redisReply *r);
 
+/* Sentinel does not tell the passwords of its Redis servers: *u, which is one of them,
+ * gets the user and password of URL_M, if there are any. */
+void sentinels_login(const struct sentinels *s, struct url *u);
+
 /* -- how to end a master -- */
 
 /* The process of the Redis at that address, which must be on this machine, and must look
  * like one. Or a negative errno and *e. */
-pid_t sentinel_find_process(const char *address, nsec patience, struct err *e) MUST_CHECK;
+pid_t sentinel_find_process(const struct sentinels *s, const char *address, nsec patience,
+                            struct err *e) MUST_CHECK;
 
 #endif

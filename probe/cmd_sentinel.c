@@ -404,7 +404,8 @@ static int end_master(struct change *c, struct err *e)
     if (flags.pod != NULL || flags.kubectl)
         return end_pod(c, e);
     if (pid == 0)
-        pid = sentinel_find_process(c->previous, ANSWER, c->attempts ? &later : e);
+        pid = sentinel_find_process(&group, c->previous, ANSWER,
+                                    c->attempts ? &later : e);
     if (pid < 0)
         return c->attempts ? 0 : pid;
     if (kill(pid, SIGKILL) == 0)

@@ -61,6 +61,7 @@ struct failing {
     enum phase phase;
     nsec began, since; /* of the run, of the phase; of uv_hrtime */
     bool loading;
+    bool locked;        /* a node will not tell us what it is */
     size_t outstanding; /* operations that have not been answered */
     pid_t victim;
     struct ask order; /* SENTINEL FAILOVER */

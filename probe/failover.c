@@ -109,12 +109,16 @@ static bool broken_long_enough(struct failing *f, nsec spent)
 
 static void say_unready(struct failing *f)
 {
-    if (!look_hears(f))
+    if (f->locked) {
+        fail(f, -EACCES, "the servers ask for a password, or have another one");
+        err_hint(f->err, "URL_M has it: redis://user:password@host:port");
+    } else if (!look_hears(f)) {
         fail(f, -ETIME, "not all sentinels can be listened to");
-    else if (!roles_whole(&f->result->roles, f->result->nodes, false))
+    } else if (!roles_whole(&f->result->roles, f->result->nodes, false)) {
         fail(f, -ETIME, "there is not one master with all others linked to it");
-    else
+    } else {
         fail(f, -ETIME, "not all clients could connect to the master");
+    }
 }
 
 static void connect_phase(struct failing *f, nsec now)
@@ -125,7 +129,7 @@ static void connect_phase(struct failing *f, nsec now)
     if (ready) {
         load_start(f, now);
         enter(f, BEFORE, now);
-    } else if (now - f->since >= PREPARE) {
+    } else if (f->locked || now - f->since >= PREPARE) {
         say_unready(f);
     }
 }
@@ -293,7 +297,8 @@ static int prepare(struct failing *f, struct err *e)
     if (rc == 0)
         rc = ask_nodes(c, f->result, e);
     if (rc == 0 && (c->cause == CAUSE_KILL || c->cause == CAUSE_STOP))
-        rc = f->victim = sentinel_find_process(f->result->node[0].known, SEC(2), e);
+        rc = f->victim = sentinel_find_process(c->group, f->result->node[0].known, SEC(2),
+                                               e);
     if (rc < 0)
         return rc;
     ask_syncs(c, f->result, -1);

@@ -26,11 +26,13 @@ static int add_node(const struct failover_conf *c, struct failover_result *r,
     rc = url_parse(known, &n->url, e);
     if (rc < 0)
         return rc;
-    /* Sentinel does not tell passwords; all nodes have the one that the first has. */
     n->real = n->url;
     for (size_t i = 0; i < c->places; i++)
         if (strcmp(c->place[i].known, known) == 0)
             n->real = c->place[i].real;
+    sentinels_login(c->group, &n->url);
+    if (n->real.password[0] == '\0')
+        sentinels_login(c->group, &n->real);
     r->nodes++;
     return 0;
 }
@@ -106,6 +108,11 @@ static const char *problem_of(struct sentinels *s, size_t i, const char *what,
 
     if (sentinels_ask(s, i, 3, word, &r) < 0) {
         snprintf(buf, size, "it does not answer: %s", s->talk[i].why);
+        return buf;
+    }
+    if (talk_judge(&s->talk[i], r) < 0) {
+        snprintf(buf, size, "%s", s->talk[i].why);
+        freeReplyObject(r);
         return buf;
     }
     all = strcmp(what, "MASTER") == 0 ? json_pack("[o]", sentinel_object(r))

@@ -33,6 +33,7 @@ static void on_role(struct ask *a)
     o->pending = false;
     if (f->phase == OVER)
         return;
+    f->locked |= a->trouble == TROUBLE_NOAUTH || a->trouble == TROUBLE_WRONGPASS;
     roles_note(&f->result->roles, since_begin(f, a->ended), o->node,
                a->trouble == TROUBLE_NONE ? role_of(a->reply) : ROLES_SILENT);
 }

@@ -11,11 +11,13 @@
 
 int sentinels_parse(struct sentinels *s, const char *given, struct err *e)
 {
-    const char *at = url_or_env(given, "URL_S", e);
+    const char *at = url_or_env(given, "URL_S", e), *m = getenv("URL_M");
     struct err why;
     char one[URL_TEXT_MAX];
 
     s->n = 0;
+    if (m == NULL || url_parse(m, &s->login, NULL) < 0)
+        s->login = (struct url){.db = 0};
     for (; at != NULL && *at != '\0'; at += *at == ',') {
         size_t n = strcspn(at, ",");
 
@@ -169,6 +171,12 @@ int sentinels_find_master(struct sentinels *s, char *address, struct err *e)
     return found ? 0 : none(s, any, e);
 }
 
+void sentinels_login(const struct sentinels *s, struct url *u)
+{
+    memcpy(u->user, s->login.user, sizeof u->user);
+    memcpy(u->password, s->login.password, sizeof u->password);
+}
+
 /* -- the process behind an address ------------------------------------------------ */
 
 /* What INFO says of a field, as a number. */
@@ -200,7 +208,8 @@ static bool looks_right(long pid, long port)
            strstr(words, number);
 }
 
-pid_t sentinel_find_process(const char *address, nsec patience, struct err *e)
+pid_t sentinel_find_process(const struct sentinels *s, const char *address, nsec patience,
+                            struct err *e)
 {
     struct url url;
     struct talk t = {.ctx = NULL};
@@ -209,19 +218,28 @@ pid_t sentinel_find_process(const char *address, nsec patience, struct err *e)
     long pid = 0, port = 0;
     int rc = url_parse(address, &url, e);
 
-    if (rc == 0 &&
-        ((rc = talk_open(&t, &conf)) < 0 ||
-         (rc = talk_ask(&t, patience, 2, (const char *[]){"INFO", "server"}, &r)) < 0))
-        return err_set(e, rc, "the master at %s does not say which process it is: %s",
-                       address, t.why);
+    if (rc < 0)
+        return rc;
+    sentinels_login(s, &url);
+    if ((rc = talk_open(&t, &conf)) == 0)
+        rc = talk_ask(&t, patience, 2, (const char *[]){"INFO", "server"}, &r);
+    if (rc == 0)
+        rc = talk_judge(&t, r);
     if (rc == 0 && r->str != NULL) {
         pid = info_number(r->str, "process_id:");
         port = info_number(r->str, "tcp_port:");
     }
     freeReplyObject(r);
     talk_close(&t);
-    if (rc < 0 || (pid > 1 && looks_right(pid, port)))
-        return rc < 0 ? rc : (pid_t)pid;
+    if (rc < 0) {
+        err_set(e, rc, "the master at %s does not say which process it is: %s", address,
+                t.why);
+        if (t.trouble == TROUBLE_NOAUTH)
+            err_hint(e, "URL_M has the password: redis://:password@%s", address);
+        return rc;
+    }
+    if (pid > 1 && looks_right(pid, port))
+        return (pid_t)pid;
     err_set(e, -ESRCH, "the master at %s is process %ld, and not on this machine",
             address, pid);
     err_hint(e, "name it with --pid, or with --pod");

@@ -145,3 +145,39 @@ def test_without_sentinels_it_says_so():
     done = sunder("probe", "failover", "--sentinel", "127.0.0.1:1", "--within", "1s")
     assert done.returncode == 3 and "refused" in done.stderr
     assert done.stderr.count("\n") <= 2
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory):
+    """A lab in which all servers ask for a password, and none for that of another."""
+    with Lab(tmp_path_factory.mktemp("lab"), *LAB) as running:
+        for node in running.map["nodes"]:
+            with Redis(node["real"]) as r:
+                if node["role"] == "sentinel":
+                    assert r.do("SENTINEL", "SET", "mymaster", "auth-pass", "key") == "OK"
+                else:
+                    assert r.do("CONFIG", "SET", "masterauth", "key") == "OK"
+                    assert r.do("CONFIG", "SET", "requirepass", "key") == "OK"
+        yield running
+
+
+@pytest.mark.parametrize("m", ["", "redis://127.0.0.1", "redis://:wrong@127.0.0.1"])
+def test_without_the_password_it_says_what_is_missing(locked, m):
+    env = {"URL_S": locked.map["url_s"], "URL_D": locked.map["url_d"], "URL_M": m}
+    for words in (["probe", "failover", *QUICK], ["sentinel", "kill"]):
+        done = sunder(*words, env=env)
+        assert (done.returncode, done.stdout) == (3, "") and "wrong" not in done.stderr
+        assert "ask for a password" in done.stderr or "NOAUTH" in done.stderr or \
+            "WRONGPASS" in done.stderr
+        assert "URL_M" in done.stderr or "WRONGPASS" in done.stderr
+
+
+def test_with_the_password_of_url_m_it_is_as_ever(locked):
+    env = {"URL_S": locked.map["url_s"], "URL_D": locked.map["url_d"],
+           "URL_M": "redis://:key@127.0.0.1:1"}  # only who, not where
+    done = sunder("probe", "failover", "-o", "json", *QUICK, env=env, deadline=120)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert seen["failovers"] == 1 and seen["lost"] is not None
+    assert seen["whole_ms"] is not None and "key" not in done.stderr
+    assert sunder("sentinel", "kill", env=env).stdout.startswith("previous  ")
