@@ -269,14 +269,13 @@ static int say(const struct fan *f, const struct control_verb *v)
         json_decref(all);
     }
     for (size_t i = 0; i < f->n; i++) {
-        const struct err *e = &f->peer[i].trouble;
+        struct err e = f->peer[i].trouble;
 
-        if (e->code == 0)
+        if (e.code == 0)
             continue;
-        status = e->code == -EIO ? STATUS_ENVIRONMENT : STATUS_USAGE;
-        fprintf(stderr, "sunder: %s\n", e->text);
-        if (e->hint[0] && f->n == 1)
-            fprintf(stderr, "hint: %s\n", e->hint);
+        if (f->n > 1)
+            e.hint[0] = '\0';
+        status = cli_fail(&usage, e.code == -EIO ? STATUS_ENVIRONMENT : STATUS_USAGE, &e);
     }
     return status;
 }

@@ -237,7 +237,7 @@ def test_a_rule_refused_by_a_running_proxy_changes_nothing(sunder, servers):
     plan, before = console(proxy, "RULE LIST"), tc("qdisc show")
     api = ("--api", proxy.event("api")["address"])
     assert run("rule", "add", *api, NETEM) == (
-        3, "", "sunder: this kernel has no sch_netem\n"
+        3, "", "sunder rule add: this kernel has no sch_netem\n"
         "hint: try: modprobe sch_netem; 'do latency 50ms' comes near and needs none\n")
     assert console(proxy, "RULE LIST") == plan
     assert tc("qdisc show") == before

@@ -495,7 +495,7 @@ def test_on_an_address_for_all_its_api_asks_for_a_token(tmp_path):
     ask = "$0 nodes && unset SUNDER_API_TOKEN_FILE && ! $0 nodes"
     out = sunder(*lab[1:], "--", "sh", "-c", ask, SUNDER, env=env)
     assert out.returncode == 0 and "\nr1 " in out.stdout, out.stderr
-    assert out.stderr == "sunder: a bearer token is needed\n"
+    assert out.stderr == "sunder nodes: a bearer token is needed\n"
     with subprocess.Popen(lab, stdout=subprocess.PIPE, text=True, env=env) as running:
         exports = "".join(iter(running.stdout.readline, "#\n"))
         out = subprocess.run(["sh", "-c", f"{exports}\n$0 nodes", SUNDER], text=True,

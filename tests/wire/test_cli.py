@@ -210,6 +210,8 @@ def test_a_dumb_terminal_gets_no_escapes(command):
 @pytest.mark.parametrize("words, status, said", [
     (["rule", "ad", "x"], 2, "did you mean 'RULE ADD'"),
     (["rule", "add", "on client -> r1 do latancy 5ms"], 2, "did you mean 'latency'"),
+    (["rule", "add", "on client -> r1 do latancy 5ms"], 2,
+     "sunder rule add: unknown fault 'latancy' (column 20)"),
     (["rule", "del", "nobody"], 2, "no rule is named 'nobody'"),
     (["cut", "client"], 2, "missing 'b'"),
     (["nodes", "-o", "xml"], 2, "text, wide or json"),
