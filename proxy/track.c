@@ -77,7 +77,7 @@ static struct track_entry *back(const struct track *t)
 
 static bool grow(struct track *t)
 {
-    uint32_t size = t->size ? t->size * 2 : 4;
+    uint32_t size = t->size ? t->size * 2 : 1; /* most clients ask one thing at a time */
     struct track_entry *ring;
 
     if (size > TRACK_ENTRIES || (ring = malloc(size * sizeof *ring)) == NULL)
