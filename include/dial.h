@@ -14,7 +14,7 @@ struct dial;
 /* status 0: *into is connected, has the `ready` that the caller gave it, and is to be
  * closed by the caller. Below 0: *into is not touched. Answers NULL when out of memory;
  * *to is copied. */
-struct dial *dial_start(struct sockets *set, const struct addr *to, struct endpoint *into,
+struct dial *dial_start(struct hub *hub, const struct addr *to, struct endpoint *into,
                         void (*done)(void *arg, int status), void *arg);
 
 void dial_cancel(struct dial *d); /* done() follows with UV_ECANCELED */

@@ -1,6 +1,6 @@
 /* endpoint.h -- one side of a session: a socket that is ours.
  *
- * What is to be waited for is said to the set that it is in; see sockets.h.
+ * What is to be waited for is said to the set that it is in; see hub.h.
  */
 #ifndef ENDPOINT_H
 #define ENDPOINT_H
@@ -9,11 +9,11 @@
 #include <sys/uio.h>
 
 #include "fault.h"
-#include "sockets.h"
+#include "hub.h"
 
 struct endpoint {
     int     fd;           /* -1: none */
-    uint8_t wanted, told; /* private to sockets.c: by us, to the kernel */
+    uint8_t wanted, told; /* private to hub.c: by us, to the kernel */
     void (*ready)(struct endpoint *e, uint32_t events); /* EPOLLIN, EPOLLOUT or both */
 };
 
@@ -37,7 +37,7 @@ ssize_t endpoint_send(struct endpoint *e, const struct iovec *iov, size_t n) MUS
 
 /* Close it, with a reset if so asked, or have the kernel kill it before. A packet filter
  * is taken off first, or what ends the connection would be lost too. */
-void endpoint_close(struct endpoint *e, struct sockets *set, enum close_how how,
+void endpoint_close(struct endpoint *e, struct hub *hub, enum close_how how,
                     bool filtered);
 
 /* Send a FIN; the other direction stays open. 0 or a negative errno. */

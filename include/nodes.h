@@ -38,7 +38,7 @@ struct link {
 
 struct listener {
     struct node     *node;
-    struct ear      *ear;      /* what libuv polls; NULL while closed */
+    struct endpoint  ear;      /* its `ready` is NULL while it is closed */
     struct wake_node retry;    /* after EMFILE, or to see whether the upstream is back */
     bool             filtered; /* a packet filter is on it; accepted sockets inherit it */
     bool             paused;   /* does not accept for now */

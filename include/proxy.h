@@ -5,23 +5,24 @@
 #ifndef PROXY_H
 #define PROXY_H
 
-#include <uv.h>
-
 #include "config.h"
+#include "hub.h"
 #include "match.h"
 #include "plan.h"
 #include "shape.h"
 
 struct proxy;
 
-/* Bind every listener, or none. The config is copied where it must outlive the call.
- * 0, or a negative errno and *e ("cannot listen on 127.0.0.1:6379: address in use"). */
-int proxy_open(uv_loop_t *loop, const struct config *c, struct proxy **out,
+/* Bind every listener, or none; on a hub that the caller runs, or alone on a loop. The
+ * config is copied where it must outlive the call. 0, or a negative errno and *e. */
+int proxy_open(struct hub *hub, const struct config *c, struct proxy **out,
                struct err *e) MUST_CHECK;
+int proxy_open_alone(uv_loop_t *loop, const struct config *c, struct proxy **out,
+                     struct err *e) MUST_CHECK;
 
 /* Stop accepting at once, let live sessions end by themselves for up to `drain`, then
- * reset what is left. done(arg) is called once, when no handle of ours is left; the
- * proxy is freed after it. A second call with a shorter drain shortens the wait. */
+ * reset what is left. done(arg) is called once, when the proxy is freed. A second call
+ * with a shorter drain shortens the wait. */
 void proxy_close(struct proxy *p, nsec drain, void (*done)(void *arg), void *arg);
 
 bool proxy_accepts(const struct proxy *p); /* from proxy_open to proxy_close */
@@ -134,7 +135,6 @@ int  proxy_watch(struct proxy *p,
 void proxy_unwatch(struct proxy *p,
                    void (*on_event)(void *arg, const struct proxy_event *ev), void *arg);
 
-/* Live facts. */
 struct proxy_stats {
     uint64_t sessions, accepted, refused; /* now; ever; upstream connects that failed */
     uint64_t bytes[2], frames[2];         /* by lane, ever */

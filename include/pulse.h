@@ -6,8 +6,6 @@
 #ifndef PULSE_H
 #define PULSE_H
 
-#include <uv.h>
-
 #include "clock.h"
 
 #define PULSE_BUCKETS 6 /* turns up to 100 us, 1, 10, 100 ms, 1 s; and longer ones */
@@ -19,12 +17,10 @@ struct pulse {
     nsec     busy;                 /* all turns together */
     nsec     longest;
 
-    nsec         then, idle; /* private: at the end of the turn before */
-    uv_prepare_t rest;
+    nsec woke; /* private */
 };
 
-/* It does not keep the loop alive. closed is the handle's; its data is `owner`. */
-void pulse_open(struct pulse *p, uv_loop_t *loop, void *owner);
-void pulse_close(struct pulse *p, uv_close_cb closed);
+void pulse_wake(struct pulse *p, nsec now); /* the loop has waited */
+void pulse_rest(struct pulse *p, nsec now); /* and is going to wait again */
 
 #endif

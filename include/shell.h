@@ -11,12 +11,11 @@
 
 #include "config.h"
 #include "dialog.h"
+#include "hub.h"
 #include "journal.h"
 #include "nodes.h"
 #include "proxy.h"
-#include "pulse.h"
 #include "replay.h"
-#include "sockets.h"
 #include "wake.h"
 
 struct session;
@@ -27,11 +26,10 @@ struct watcher {
 };
 
 struct proxy {
-    uv_loop_t         *loop;
     struct core        core;
-    struct sockets     sockets;
+    struct hub        *hub;
+    struct hub         own; /* where the caller has none */
     struct wake        wake;
-    struct pulse       pulse;
     uint64_t          *retired;    /* decisions of rules that are gone, by fault */
     struct wake_node   expiry;     /* the next rule whose time is over */
     struct wake_node   feed;       /* sessions that wait for room in the pool */
@@ -71,7 +69,8 @@ struct proxy {
     struct watcher     watcher[PROXY_WATCHERS];
     size_t             watchers;
     bool               telling; /* a watcher is being called */
-    unsigned           open;    /* handles and sessions that must be gone to close */
+    unsigned           open;    /* sessions and dials that must be gone to close */
+    struct later       over;    /* when they are */
     bool               closing, replan;
     void (*done)(void *arg);
     void    *arg;

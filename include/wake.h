@@ -8,12 +8,11 @@
 #ifndef WAKE_H
 #define WAKE_H
 
+#include "clock.h"
+#include "endpoint.h"
+#include "err.h"
 #include <stdbool.h>
 #include <stddef.h>
-#include <uv.h>
-
-#include "clock.h"
-#include "err.h"
 
 #define WAKE_SPIN USEC(80)
 
@@ -25,8 +24,9 @@ struct wake_node {
 };
 
 struct wake {
+    struct endpoint    timer;
+    struct hub        *hub; /* or NULL, and then: */
     uv_poll_t          poll;
-    int                fd;
     bool               precise, calling;
     nsec               armed; /* what the timerfd is set to; NSEC_NEVER = off */
     struct wake_node **heap;
@@ -35,7 +35,10 @@ struct wake {
     void *arg;
 };
 
-int  wake_open(struct wake *w, uv_loop_t *loop, bool precise) MUST_CHECK;
+/* On a hub; or on libuv's loop alone, for those who have none. Closed is called when the
+ * loop has let go of it, which may be at once. */
+int  wake_open(struct wake *w, struct hub *hub, bool precise) MUST_CHECK;
+int  wake_open_alone(struct wake *w, uv_loop_t *loop, bool precise) MUST_CHECK;
 void wake_close(struct wake *w, void (*closed)(void *arg), void *arg);
 
 /* Call n->call once when `due` has come, from the loop; NSEC_NEVER takes it back. A node

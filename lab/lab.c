@@ -152,7 +152,7 @@ static int open_proxy(struct lab *l, struct err *e)
         c.lane_limit = l->lane_limit;
     rc = wiring_nodes(&l->topology, &c, e);
     if (rc == 0)
-        rc = proxy_open(l->loop, &c, &l->proxy, e);
+        rc = proxy_open_alone(l->loop, &c, &l->proxy, e);
     config_release(&c);
     return rc;
 }

@@ -247,7 +247,7 @@ static int open_all(struct failing *f)
     int rc = pool_open(&f->pool, &f->loop);
 
     assert(rc == 0);
-    rc = wake_open(&f->wake, &f->loop, false);
+    rc = wake_open_alone(&f->wake, &f->loop, false);
     if (rc == 0)
         rc = wake_reserve(&f->wake, FAILOVER_CLIENTS);
     if (rc < 0)

@@ -245,7 +245,7 @@ static int open_handles(struct run *r)
 
     if ((err = uv_loop_init(&r->loop)) < 0)
         return err;
-    if ((err = wake_open(&r->wake, &r->loop, false)) < 0 ||
+    if ((err = wake_open_alone(&r->wake, &r->loop, false)) < 0 ||
         (err = pool_open(&r->pool, &r->loop)) < 0)
         return err;
     uv_signal_init(&r->loop, &r->interrupt);

@@ -9,6 +9,7 @@
 
 #include "cli.h"
 #include "commands.h"
+#include "hub.h"
 #include "log.h"
 #include "proxy.h"
 #include "reload.h"
@@ -29,6 +30,7 @@ struct flags {
 
 struct run {
     uv_loop_t loop;
+    struct hub hub;
     uv_signal_t sig[SIGNALS];
     uv_fs_poll_t file;     /* the configuration, with --watch */
     struct config *config; /* as it was taken up last */
@@ -307,7 +309,10 @@ static int serve(struct config *c, struct err *e)
     if (err)
         return err_set(e, err, "cannot start: %s", uv_strerror(err));
     make_threads(&r.loop);
-    err = proxy_open(&r.loop, c, &r.proxy, e);
+    err = hub_open(&r.hub, &r.loop);
+    if (err)
+        return err_set(e, err, "cannot start: %s", strerror(-err));
+    err = proxy_open(&r.hub, c, &r.proxy, e);
     if (err == 0) {
         (void)uv_fs_poll_init(&r.loop, &r.file);
         r.file.data = &r;
@@ -328,7 +333,8 @@ static int serve(struct config *c, struct err *e)
     if (err == 0)
         log_info("ready", "nodes=%zu rules=%zu seed=%" PRIu64 "%s", c->nnodes, c->nrules,
                  c->seed, c->nnodes ? "" : " hint=\"POST /proxies adds a node\"");
-    (void)uv_run(&r.loop, UV_RUN_DEFAULT);
+    hub_run(&r.hub);
+    hub_close(&r.hub);
     if (uv_loop_close(&r.loop) != 0)
         abort(); /* a handle of ours is still open: our bug */
     return err;

@@ -12,7 +12,7 @@
 #include <sys/un.h>
 
 struct dial {
-    struct sockets *set;
+    struct hub *hub;
     struct addr to;
     struct endpoint at, *into;
     struct later later;
@@ -35,8 +35,8 @@ static void finish(struct dial *d, int status)
 static void fail(struct dial *d, int status)
 {
     d->status = status;
-    endpoint_close(&d->at, d->set, CLOSE_FIN, false);
-    sockets_later(d->set, &d->later);
+    endpoint_close(&d->at, d->hub, CLOSE_FIN, false);
+    hub_later(d->hub, &d->later);
 }
 
 static void on_decided(struct endpoint *e, uint32_t events)
@@ -49,7 +49,7 @@ static void on_decided(struct endpoint *e, uint32_t events)
         fail(d, err);
         return;
     }
-    sockets_hand(d->set, e, d->into);
+    hub_hand(d->hub, e, d->into);
     finish(d, 0);
 }
 
@@ -80,7 +80,7 @@ static void attempt(struct dial *d)
     }
     err = endpoint_connect(&d->at, to, n);
     if (err == 0)
-        err = sockets_want(d->set, &d->at, EPOLLOUT);
+        err = hub_want(d->hub, &d->at, EPOLLOUT);
     if (err)
         fail(d, err);
 }
@@ -107,7 +107,7 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list
         attempt(d);
 }
 
-struct dial *dial_start(struct sockets *set, const struct addr *to, struct endpoint *into,
+struct dial *dial_start(struct hub *hub, const struct addr *to, struct endpoint *into,
                         void (*done)(void *arg, int status), void *arg)
 {
     static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
@@ -116,7 +116,7 @@ struct dial *dial_start(struct sockets *set, const struct addr *to, struct endpo
 
     if (d == NULL)
         return NULL;
-    *d = (struct dial){.set = set, .to = *to, .into = into, .done = done, .arg = arg};
+    *d = (struct dial){.hub = hub, .to = *to, .into = into, .done = done, .arg = arg};
     d->later.call = on_failed;
     endpoint_open(&d->at, -1, on_decided);
     if (to->kind != ADDR_NAME) {
@@ -126,7 +126,7 @@ struct dial *dial_start(struct sockets *set, const struct addr *to, struct endpo
     d->resolve.data = d;
     d->resolving = true;
     snprintf(port, sizeof port, "%u", to->port);
-    if (uv_getaddrinfo(set->loop, &d->resolve, on_resolved, to->host, port, &hints) < 0) {
+    if (uv_getaddrinfo(hub->loop, &d->resolve, on_resolved, to->host, port, &hints) < 0) {
         free(d);
         return NULL;
     }

@@ -71,7 +71,7 @@ ssize_t endpoint_send(struct endpoint *e, const struct iovec *iov, size_t n)
     return errno == EAGAIN || errno == EINTR || errno == ENOBUFS ? 0 : -errno;
 }
 
-void endpoint_close(struct endpoint *e, struct sockets *set, enum close_how how,
+void endpoint_close(struct endpoint *e, struct hub *hub, enum close_how how,
                     bool filtered)
 {
     struct linger now_and_hard = {.l_onoff = 1, .l_linger = 0};
@@ -85,7 +85,7 @@ void endpoint_close(struct endpoint *e, struct sockets *set, enum close_how how,
     if (how >= CLOSE_RST)
         (void)setsockopt(e->fd, SOL_SOCKET, SO_LINGER, &now_and_hard,
                          sizeof now_and_hard);
-    sockets_forget(set, e);
+    hub_forget(hub, e);
     close(e->fd);
     e->fd = -1;
 }

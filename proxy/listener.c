@@ -1,13 +1,11 @@
 /* listener.c -- accept for one node.
  *
- * Own sockets under uv_poll, not uv_listen: when descriptors run out libuv accepts and
- * closes what waits, which a dialer would take for a fault. Here it stays in the
- * backlog until a session ends.
+ * When descriptors run out, what waits stays in the backlog until a session ends: to
+ * accept and close it, as libuv would, a dialer would take for a fault.
  *
  *   open -> paused (no descriptors, or the session limit) -> open
  *     \---> down (the upstream refuses; only with when-down: refuse) -> open
  */
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/tcp.h>
@@ -24,13 +22,10 @@
 #define ACCEPTS_TURN 64        /* connections taken before others get their turn */
 #define LOOK_AGAIN   MSEC(100) /* for descriptors, or for an upstream that was down */
 
-/* Outlives its listener's being closed, until libuv has let go of it. */
-struct ear {
-    uv_poll_t poll;
-    int fd;
-    struct listener *l;
-    struct proxy *proxy;
-};
+bool listener_is_open(const struct listener *l)
+{
+    return l->ear.ready != NULL;
+}
 
 static struct wake *wake_of(struct listener *l)
 {
@@ -44,16 +39,16 @@ static void pause_accepting(struct listener *l, const char *why)
     if (log_again(&l->say_again, now))
         log_warn("accept.pause", "node=%s reason=\"%s\"", l->node->party.name, why);
     l->paused = true;
-    (void)uv_poll_stop(&l->ear->poll);
+    (void)!hub_want(l->node->proxy->hub, &l->ear, 0);
     wake_set(wake_of(l), &l->retry, now + LOOK_AGAIN);
 }
 
-static void on_acceptable(uv_poll_t *h, int status, int events)
+static void on_acceptable(struct endpoint *e, uint32_t events)
 {
-    struct listener *l = ((struct ear *)h->data)->l;
+    struct listener *l = (struct listener *)((char *)e - offsetof(struct listener, ear));
     struct proxy *p = l->node->proxy;
 
-    (void)status, (void)events;
+    (void)events;
     for (int i = 0; i < ACCEPTS_TURN; i++) {
         struct sockaddr_storage peer;
         socklen_t len = sizeof peer;
@@ -63,7 +58,7 @@ static void on_acceptable(uv_poll_t *h, int status, int events)
             pause_accepting(l, "session limit reached");
             return;
         }
-        fd = accept4(l->ear->fd, (struct sockaddr *)&peer, &len,
+        fd = accept4(l->ear.fd, (struct sockaddr *)&peer, &len,
                      SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             session_start(p, l->node, fd, (struct sockaddr *)&peer);
@@ -78,11 +73,11 @@ static void on_acceptable(uv_poll_t *h, int status, int events)
 
 static void poll_on(struct listener *l)
 {
-    int err = uv_poll_start(&l->ear->poll, UV_READABLE, on_acceptable);
+    int err = hub_want(l->node->proxy->hub, &l->ear, EPOLLIN);
 
-    assert(err == 0);
-    (void)err;
     l->paused = false;
+    if (err)
+        pause_accepting(l, strerror(-err));
 }
 
 static bool is_lost(const struct node *n, const struct party *from)
@@ -124,58 +119,32 @@ int listener_filter(struct listener *l)
     const struct node *n = l->node;
     size_t count = 0;
 
-    if (l->ear == NULL)
+    if (!listener_is_open(l))
         return 0;
     l->filtered = loses_any(n);
     if (l->filtered && !narrowest_first(n, source, &count))
         return -E2BIG;
-    return filter_listener(l->ear->fd, source, count, is_lost(n, nodes_rest(n->proxy)));
+    return filter_listener(l->ear.fd, source, count, is_lost(n, nodes_rest(n->proxy)));
 }
 
 static int start(struct listener *l)
 {
-    struct proxy *p = l->node->proxy;
-    struct ear *ear = malloc(sizeof *ear);
-    int err;
+    int fd = endpoint_listen(&l->at, &l->at_len);
 
-    if (ear == NULL)
-        return -ENOMEM;
-    *ear = (struct ear){.l = l, .proxy = p, .fd = endpoint_listen(&l->at, &l->at_len)};
-    err = ear->fd < 0 ? ear->fd : uv_poll_init(p->loop, &ear->poll, ear->fd);
-    if (err) {
-        if (ear->fd >= 0)
-            close(ear->fd);
-        free(ear);
-        return err;
-    }
-    ear->poll.data = ear;
-    l->ear = ear;
-    p->open++;
+    if (fd < 0)
+        return fd;
+    endpoint_open(&l->ear, fd, on_acceptable);
     poll_on(l);
     return listener_filter(l);
 }
 
-static void on_closed(uv_handle_t *h)
-{
-    struct ear *ear = h->data;
-
-    proxy_unhold(ear->proxy);
-    free(ear);
-}
-
 static void stop(struct listener *l)
 {
-    if (l->ear == NULL)
+    if (!listener_is_open(l))
         return;
-    uv_close((uv_handle_t *)&l->ear->poll, on_closed);
-    close(l->ear->fd);
-    l->ear = NULL;
+    endpoint_close(&l->ear, l->node->proxy->hub, CLOSE_FIN, false);
+    l->ear.ready = NULL;
     l->paused = false;
-}
-
-bool listener_is_open(const struct listener *l)
-{
-    return l->ear != NULL;
 }
 
 /* Is the upstream of a listener that is down there again? */
@@ -221,7 +190,7 @@ static void on_dialed(void *arg, int status)
     else if (wanted)
         wake_set(wake_of(l), &l->retry, uv_hrtime() + LOOK_AGAIN);
     if (status == 0)
-        endpoint_close(&look->to, &l->node->proxy->sockets, CLOSE_FIN, false);
+        endpoint_close(&look->to, l->node->proxy->hub, CLOSE_FIN, false);
     look_over(look);
 }
 
@@ -232,7 +201,7 @@ static void look_upstream(struct listener *l)
 
     if (look)
         look->l = l;
-    if (look && dial_start(&p->sockets, &l->node->upstream, &look->to, on_dialed, look)) {
+    if (look && dial_start(p->hub, &l->node->upstream, &look->to, on_dialed, look)) {
         l->looking = true;
         p->open++;
         return;
@@ -257,7 +226,7 @@ static void on_retry(struct wake_node *n, nsec now)
 
 void listener_resume(struct listener *l)
 {
-    if (l->paused && l->ear)
+    if (l->paused && listener_is_open(l))
         poll_on(l);
 }
 

@@ -124,7 +124,7 @@ static void by_fault(const struct proxy *p, struct answer *a)
 
 static void by_loop(const struct proxy *p, struct answer *a)
 {
-    const struct pulse *l = &p->pulse;
+    const struct pulse *l = &p->hub->pulse;
     uint64_t n = 0;
 
     head(a, "loop_busy_seconds", "histogram",

@@ -170,8 +170,8 @@ static void ask(struct names *m)
         return;
     }
     m->req.data = m;
-    if (uv_getaddrinfo(m->proxy->loop, &m->req, on_answer, m->host[m->next].name, NULL,
-                       &hints) < 0) {
+    if (uv_getaddrinfo(m->proxy->hub->loop, &m->req, on_answer, m->host[m->next].name,
+                       NULL, &hints) < 0) {
         round_over(m);
         return;
     }

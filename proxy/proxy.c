@@ -376,7 +376,7 @@ static void free_proxy(struct proxy *p)
     free(p);
 }
 
-static void on_sockets_closed(void *arg)
+static void gone(void *arg)
 {
     struct proxy *p = arg;
     void (*done)(void *) = p->done;
@@ -391,14 +391,24 @@ static void on_wake_closed(void *arg)
 {
     struct proxy *p = arg;
 
-    sockets_close(&p->sockets, on_sockets_closed, p);
+    if (p->hub == &p->own)
+        hub_leave(&p->own, gone, p);
+    else
+        gone(p);
+}
+
+static void on_over(struct later *l)
+{
+    struct proxy *p = (struct proxy *)((char *)l - offsetof(struct proxy, over));
+
+    wake_close(&p->wake, on_wake_closed, p);
 }
 
 void proxy_unhold(struct proxy *p)
 {
     assert(p->open > 0);
     if (--p->open == 0)
-        wake_close(&p->wake, on_wake_closed, p);
+        hub_later(p->hub, &p->over);
 }
 
 static void on_drained(struct wake_node *n, nsec now)
@@ -408,11 +418,6 @@ static void on_drained(struct wake_node *n, nsec now)
     (void)now;
     for (struct session *s = p->sessions; s; s = session_next(s))
         session_close(s, CLOSE_RST);
-}
-
-static void on_pulse_closed(uv_handle_t *h)
-{
-    proxy_unhold(h->data);
 }
 
 void proxy_close(struct proxy *p, nsec drain, void (*done)(void *arg), void *arg)
@@ -430,7 +435,6 @@ void proxy_close(struct proxy *p, nsec drain, void (*done)(void *arg), void *arg
     if (p->closing)
         return;
     p->closing = true;
-    pulse_close(&p->pulse, on_pulse_closed);
     hosts_undo(p);
     wake_set(&p->wake, &p->expiry, NSEC_NEVER);
     wake_set(&p->wake, &p->rerun, NSEC_NEVER);
@@ -486,30 +490,23 @@ static int setup(struct proxy *p, const struct config *c, struct err *e)
     return err;
 }
 
-int proxy_open(uv_loop_t *loop, const struct config *c, struct proxy **out, struct err *e)
+static int open_on(struct proxy *p, struct hub *hub, const struct config *c,
+                   struct proxy **out, struct err *e)
 {
-    struct proxy *p = calloc(1, sizeof *p);
     int err;
 
-    if (p == NULL)
-        return err_set(e, -ENOMEM, "out of memory");
-    p->loop = loop;
+    p->hub = hub;
     p->open = 1;
+    p->over.call = on_over;
     p->core.seed = c->seed;
     p->replace_qdisc = c->replace_qdisc;
     p->expiry.call = on_expiry;
     p->feed.call = on_feed;
     p->drain.call = on_drained;
-    if ((err = sockets_open(&p->sockets, loop)) < 0) {
-        free(p);
+    if ((err = wake_open(&p->wake, hub, c->precise)) < 0) {
+        on_wake_closed(p);
         return err_set(e, err, "cannot start: %s", strerror(-err));
     }
-    if ((err = wake_open(&p->wake, loop, c->precise)) < 0) {
-        sockets_close(&p->sockets, on_sockets_closed, p);
-        return err_set(e, err, "cannot start: %s", strerror(-err));
-    }
-    pulse_open(&p->pulse, loop, p);
-    p->open++;
     hosts_clean();
     if ((err = setup(p, c, e)) < 0 || (err = nodes_listen(p, c, e)) < 0) {
         proxy_close(p, 0, NULL, NULL);
@@ -517,6 +514,25 @@ int proxy_open(uv_loop_t *loop, const struct config *c, struct proxy **out, stru
     }
     *out = p;
     return 0;
+}
+
+int proxy_open(struct hub *hub, const struct config *c, struct proxy **out, struct err *e)
+{
+    struct proxy *p = calloc(1, sizeof *p);
+
+    return p ? open_on(p, hub, c, out, e) : err_set(e, -ENOMEM, "out of memory");
+}
+
+int proxy_open_alone(uv_loop_t *loop, const struct config *c, struct proxy **out,
+                     struct err *e)
+{
+    struct proxy *p = calloc(1, sizeof *p);
+    int err = p ? hub_join(&p->own, loop) : -ENOMEM;
+
+    if (err == 0)
+        return open_on(p, &p->own, c, out, e);
+    free(p);
+    return err_set(e, err, "cannot start: %s", strerror(-err));
 }
 
 bool proxy_accepts(const struct proxy *p)

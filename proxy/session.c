@@ -1,4 +1,4 @@
-/* session.c -- one proxied connection: two sockets, a dialog between them, and libuv.
+/* session.c -- one proxied connection: two sockets and a dialog between them.
  *
  * Callbacks write down what happened and call session_turn(), which looks at each lane
  * and does all that is possible. It may be called once too often without harm.
@@ -101,7 +101,7 @@ static void close_side(struct session *s, int side, enum close_how how)
 
     endpoint_facts(&s->side[side], &f);
     s->link->retransmits[side] += f.retransmits;
-    endpoint_close(&s->side[side], &s->proxy->sockets, how, s->wired[side]);
+    endpoint_close(&s->side[side], s->proxy->hub, how, s->wired[side]);
 }
 
 static void end_pause(struct session *s, struct flow *f, nsec t)
@@ -129,7 +129,7 @@ void session_close(struct session *s, enum close_how how)
         end_pause(s, &s->flow[i], uv_hrtime());
     dialog_release(&s->dialog);
     s->over.call = on_over;
-    sockets_later(&s->proxy->sockets, &s->over);
+    hub_later(s->proxy->hub, &s->over);
 }
 
 void session_fail(struct session *s, const char *doing, int err)
@@ -378,8 +378,8 @@ static void watch(struct session *s)
         int err = 0;
 
         if (i == DIALER || s->connected)
-            err = sockets_want(&s->proxy->sockets, &s->side[i],
-                               (reads ? EPOLLIN : 0) | (writes ? EPOLLOUT : 0));
+            err = hub_want(s->proxy->hub, &s->side[i],
+                           (reads ? EPOLLIN : 0) | (writes ? EPOLLOUT : 0));
         if (err < 0)
             session_fail(s, "waiting", err);
     }

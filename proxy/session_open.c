@@ -63,8 +63,8 @@ static void on_dialed(void *arg, int status)
 
 static void dial(struct session *s, nsec t)
 {
-    s->dial = dial_start(&s->proxy->sockets, &s->node->upstream, &s->side[DIALED],
-                         on_dialed, s);
+    s->dial = dial_start(s->proxy->hub, &s->node->upstream, &s->side[DIALED], on_dialed,
+                         s);
     if (s->dial == NULL) {
         session_fail(s, "dialing", UV_ENOMEM);
         return;

@@ -63,19 +63,17 @@ static void arm(struct wake *w)
     w->armed = due;
     at.it_value.tv_sec = (time_t)(t / SEC(1));
     at.it_value.tv_nsec = (long)(t % SEC(1)) + (t == 0); /* all zero would mean off */
-    (void)timerfd_settime(w->fd, TFD_TIMER_ABSTIME, &at, NULL);
+    (void)timerfd_settime(w->timer.fd, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
 /* Call what is due. What a call sets anew for a time already past waits for the next
  * round of the loop, so that sockets get their turn. */
-static void on_timer(uv_poll_t *h, int status, int events)
+static void ring(struct wake *w)
 {
-    struct wake *w = h->data;
     nsec now = uv_hrtime();
     uint64_t times;
 
-    (void)status, (void)events;
-    (void)!read(w->fd, &times, sizeof times);
+    (void)!read(w->timer.fd, &times, sizeof times);
     w->armed = NSEC_NEVER;
     w->calling = true;
     while (w->precise && w->n && w->heap[1]->due > now &&
@@ -91,39 +89,78 @@ static void on_timer(uv_poll_t *h, int status, int events)
     arm(w);
 }
 
-int wake_open(struct wake *w, uv_loop_t *loop, bool precise)
+static void on_timer(struct endpoint *e, uint32_t events)
 {
-    int err;
+    (void)events;
+    ring((struct wake *)((char *)e - offsetof(struct wake, timer)));
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    (void)status, (void)events;
+    ring(poll->data);
+}
+
+/* Without what is to wait for it. */
+static int make(struct wake *w, bool precise)
+{
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 
     *w = (struct wake){.precise = precise, .armed = NSEC_NEVER};
-    w->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (w->fd < 0)
-        return -errno;
-    err = uv_poll_init(loop, &w->poll, w->fd);
-    if (err == 0) {
-        w->poll.data = w;
-        err = uv_poll_start(&w->poll, UV_READABLE, on_timer);
-        assert(err == 0);
-        return 0;
-    }
-    close(w->fd);
+    endpoint_open(&w->timer, fd, on_timer);
+    return fd < 0 ? -errno : 0;
+}
+
+int wake_open(struct wake *w, struct hub *hub, bool precise)
+{
+    int err = make(w, precise);
+
+    if (err)
+        return err;
+    w->hub = hub;
+    if ((err = hub_want(hub, &w->timer, EPOLLIN)) < 0)
+        close(w->timer.fd);
     return err;
+}
+
+int wake_open_alone(struct wake *w, uv_loop_t *loop, bool precise)
+{
+    int err = make(w, precise);
+
+    if (err)
+        return err;
+    if ((err = uv_poll_init(loop, &w->poll, w->timer.fd)) < 0) {
+        close(w->timer.fd);
+        return err;
+    }
+    w->poll.data = w;
+    err = uv_poll_start(&w->poll, UV_READABLE, on_poll);
+    assert(err == 0);
+    return 0;
+}
+
+static void over(struct wake *w)
+{
+    close(w->timer.fd);
+    free(w->heap);
+    w->closed(w->arg);
 }
 
 static void on_closed(uv_handle_t *h)
 {
-    struct wake *w = h->data;
-
-    close(w->fd);
-    free(w->heap);
-    w->closed(w->arg);
+    over(h->data);
 }
 
 void wake_close(struct wake *w, void (*closed)(void *arg), void *arg)
 {
     w->closed = closed;
     w->arg = arg;
-    uv_close((uv_handle_t *)&w->poll, on_closed);
+    if (w->hub == NULL) {
+        uv_close((uv_handle_t *)&w->poll, on_closed);
+        return;
+    }
+    hub_forget(w->hub, &w->timer);
+    over(w);
 }
 
 int wake_reserve(struct wake *w, size_t nodes)

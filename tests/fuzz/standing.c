@@ -28,7 +28,7 @@ static void open_proxy(void)
     config_init(&c);
     if (uv_loop_init(&loop) < 0 ||
         config_parse(&c, config_text, sizeof config_text - 1, &e) < 0 ||
-        proxy_open(&loop, &c, &proxy, &e) < 0)
+        proxy_open_alone(&loop, &c, &proxy, &e) < 0)
         abort();
     config_release(&c);
 }
