@@ -53,7 +53,8 @@ struct endpoint_facts {
     uint32_t unsent;        /* bytes */
 };
 
-void endpoint_facts(const struct endpoint *e, struct endpoint_facts *out);
+void     endpoint_facts(const struct endpoint *e, struct endpoint_facts *out);
+uint32_t endpoint_retransmits(const struct endpoint *e); /* that alone */
 
 /* Let the packets coming in suffer w. 0 or a negative errno. */
 int endpoint_filter(struct endpoint *e, const struct wire *w) MUST_CHECK;

@@ -104,13 +104,20 @@ size_t endpoint_unsent(const struct endpoint *e)
     return (size_t)unsent;
 }
 
-void endpoint_facts(const struct endpoint *e, struct endpoint_facts *out)
+static struct tcp_info info_of(const struct endpoint *e)
 {
     struct tcp_info info = {0};
     socklen_t n = sizeof info;
 
     if (getsockopt(e->fd, IPPROTO_TCP, TCP_INFO, &info, &n) < 0)
         memset(&info, 0, sizeof info);
+    return info;
+}
+
+void endpoint_facts(const struct endpoint *e, struct endpoint_facts *out)
+{
+    struct tcp_info info = info_of(e);
+
     *out = (struct endpoint_facts){
         .rtt_us = info.tcpi_rtt,
         .retransmits = info.tcpi_total_retrans,
@@ -118,6 +125,11 @@ void endpoint_facts(const struct endpoint *e, struct endpoint_facts *out)
         .unacked = info.tcpi_unacked,
         .unsent = (uint32_t)endpoint_unsent(e),
     };
+}
+
+uint32_t endpoint_retransmits(const struct endpoint *e)
+{
+    return info_of(e).tcpi_total_retrans;
 }
 
 int endpoint_filter(struct endpoint *e, const struct wire *w)

@@ -97,10 +97,7 @@ void session_filter(struct session *s)
 
 static void close_side(struct session *s, int side, enum close_how how)
 {
-    struct endpoint_facts f;
-
-    endpoint_facts(&s->side[side], &f);
-    s->link->retransmits[side] += f.retransmits;
+    s->link->retransmits[side] += endpoint_retransmits(&s->side[side]);
     endpoint_close(&s->side[side], s->proxy->hub, how, s->wired[side]);
 }
 
@@ -326,10 +323,10 @@ static bool send_now(struct session *s, enum lane_id lane, nsec t,
 static void shut(struct session *s, enum lane_id lane)
 {
     s->flow[lane].shut = true;
-    if (endpoint_shut(&s->side[!lane]) < 0)
+    if (s->flow[!lane].shut)
+        session_close(s, CLOSE_FIN); /* both ways are over: that sends it */
+    else if (endpoint_shut(&s->side[!lane]) < 0)
         session_close(s, CLOSE_RST);
-    else if (s->flow[!lane].shut)
-        session_close(s, CLOSE_FIN);
 }
 
 /* Bytes that are to go before an RST must have left the kernel first. Answers when to
