@@ -15,6 +15,7 @@
 
 #define FIELDS     32
 #define SIZE_LEAST 64
+#define LONGEST    65536 /* of a line: sentences and names have their bounds */
 
 enum { KNOWN = DECIDED_END + 1 }; /* an entry that says: there is a rule of that name */
 
@@ -412,20 +413,27 @@ static void count_from_first(struct replay *r)
     }
 }
 
-static int read_all(struct replay *r, FILE *f, struct err *e)
+static int read_any_line(struct replay *r, char *buf, bool first, struct err *e)
 {
     struct line l = {.e = e};
-    char *buf = NULL;
-    size_t size = 0, lines = 0;
-    ssize_t n;
-    int err = 0;
+    size_t n = strlen(buf);
 
-    while (err == 0 && (n = getline(&buf, &size, f)) > 0 && buf[n - 1] == '\n') {
-        buf[n - 1] = '\0';
-        lines++;
-        err = split(buf, &l) ? read_line(r, &l, lines == 1)
-                             : err_set(e, -EINVAL, "a line is not key=value");
-    }
+    if (n == 0 || buf[n - 1] != '\n')
+        return err_set(e, -EINVAL, "a line is too long, or no text");
+    buf[n - 1] = '\0';
+    return split(buf, &l) ? read_line(r, &l, first)
+                          : err_set(e, -EINVAL, "a line is not key=value");
+}
+
+/* A last line without an end was being written when the proxy was killed. */
+static int read_all(struct replay *r, FILE *f, struct err *e)
+{
+    char *buf = malloc(LONGEST);
+    size_t lines = 0;
+    int err = buf ? 0 : -ENOMEM;
+
+    while (err == 0 && fgets(buf, LONGEST, f) != NULL && !feof(f))
+        err = read_any_line(r, buf, lines++ == 0, e);
     if (err == -ENOMEM)
         err_set(e, err, "out of memory");
     else if (err == 0 && lines == 0)

@@ -263,6 +263,25 @@ static void rules_come_and_go_counted_from_the_first_session(void **state)
     replay_close(&r);
 }
 
+static void a_line_without_an_end_is_refused_before_it_fills_the_memory(void **state)
+{
+    static char text[200000] = "ev=start seed=1\n";
+    struct err e = {0};
+
+    (void)state;
+    memset(text + strlen(text), 'x', sizeof text - strlen(text) - 2);
+    strcpy(text + sizeof text - 2, "\n");
+    assert_null(read_text(text, &e));
+    assert_string_equal("a line is too long, or no text", strstr(e.text, "a line"));
+    assert_int_equal(2, e.line);
+    if (access("/dev/zero", R_OK) == 0) {
+        struct replay *r;
+
+        assert_true(replay_open(&r, "/dev/zero", &e) < 0);
+        assert_non_null(strstr(e.text, "too long, or no text"));
+    }
+}
+
 static void what_is_no_journal_is_refused_with_its_line(void **state)
 {
     static const struct {
@@ -340,6 +359,7 @@ int main(void)
         cmocka_unit_test(conditions_and_counts_have_no_say_in_a_replay),
         cmocka_unit_test(rules_come_and_go_counted_from_the_first_session),
         cmocka_unit_test(no_broken_journal_does_harm),
+        cmocka_unit_test(a_line_without_an_end_is_refused_before_it_fills_the_memory),
         cmocka_unit_test(what_is_no_journal_is_refused_with_its_line),
     };
 
