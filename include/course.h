@@ -33,7 +33,9 @@ struct course {
     void (*print)(const struct exercise_outcome *o); /* the text for people */
     json_t *(*about)(void); /* what the object says first; may be NULL */
 
-    /* Or instead of direct and proxied: all rows, each in what lab it opens. */
+    /* Or instead of direct and proxied, where a row opens a lab of its own: each of the
+     * rows, from 0 on; or all of them. */
+    int (*row)(struct stage *s, struct exercise_outcome *o, size_t i);
     int (*labs)(struct stage *s, struct exercise_outcome *o);
 };
 

@@ -162,10 +162,21 @@ static int open_lab(struct stage *s, const struct course *c, bool direct)
     return course_lab(s, c->flags, direct ? "direct" : "proxied", &lab);
 }
 
+static int each_row(struct stage *s, const struct course *c, struct exercise_outcome *o)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < c->rows && rc == 0; i++)
+        rc = c->row(s, o, i);
+    return rc;
+}
+
 static int rows(struct stage *s, const struct course *c, struct exercise_outcome *o)
 {
     int rc = make_keep(s, c->flags->keep);
 
+    if (rc == 0 && c->row != NULL)
+        return each_row(s, c, o);
     if (rc == 0 && c->labs != NULL)
         return c->labs(s, o);
     if (rc == 0)

@@ -141,15 +141,6 @@ static int play_row(struct stage *s, struct exercise_outcome *o, size_t i)
     return rc;
 }
 
-static int play(struct stage *s, struct exercise_outcome *o)
-{
-    int rc = 0;
-
-    for (size_t i = 0; i < ROWS && rc == 0; i++)
-        rc = play_row(s, o, i);
-    return rc;
-}
-
 /* -- the verdict ------------------------------------------------------------------- */
 
 static void check(struct exercise_outcome *o, size_t row, double expected)
@@ -213,7 +204,7 @@ static int empty_restart(int argc, char **argv)
         .flags = &flags.all,
         .name = exercise_empty_restart.name,
         .rows = ROWS,
-        .labs = play,
+        .row = play_row,
         .judge = judge,
         .print = print,
     };

@@ -45,18 +45,13 @@ static const struct loss rows[ROWS] = {
     {.name = "stalled, WAIT 1", .rule = STALL, .writes = {WAIT_OPS, 200, 1, false}},
 };
 
-static int play(struct stage *s, struct exercise_outcome *o)
+static int play_row(struct stage *s, struct exercise_outcome *o, size_t i)
 {
-    struct loss row;
-    int rc = 0;
+    struct loss row = rows[i];
 
-    for (size_t i = 0; i < ROWS && rc == 0; i++) {
-        row = rows[i];
-        row.heir = "r2";
-        row.other = "r3";
-        rc = loss_row(s, &flags.all, o, &row);
-    }
-    return rc;
+    row.heir = "r2";
+    row.other = "r3";
+    return loss_row(s, &flags.all, o, &row);
 }
 
 /* -- the verdict ------------------------------------------------------------------- */
@@ -130,7 +125,7 @@ static int lost_acks(int argc, char **argv)
         .flags = &flags.all,
         .name = exercise_lost_acks.name,
         .rows = ROWS,
-        .labs = play,
+        .row = play_row,
         .judge = judge,
         .print = print,
     };

@@ -132,15 +132,6 @@ static int play_row(struct stage *s, struct exercise_outcome *o, size_t i)
     return 0;
 }
 
-static int play(struct stage *s, struct exercise_outcome *o)
-{
-    int rc = 0;
-
-    for (size_t i = 0; i < ROWS && rc == 0; i++)
-        rc = play_row(s, o, i);
-    return rc;
-}
-
 /* -- the verdict ------------------------------------------------------------------- */
 
 static void check_calm(struct exercise_outcome *o, size_t row)
@@ -223,7 +214,7 @@ static int resync_storm(int argc, char **argv)
         .flags = &flags.all,
         .name = exercise_resync_storm.name,
         .rows = ROWS,
-        .labs = play,
+        .row = play_row,
         .judge = judge,
         .print = print,
     };
