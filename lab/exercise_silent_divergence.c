@@ -186,9 +186,9 @@ static void check_silence(struct exercise_outcome *o)
                    "%g bytes behind; expected all, and none",
                    confirmed, OPS, behind);
     exercise_check(o, partial > 0,
-                   "reconnected: %g partial synchronisations; expected "
+                   "reconnected: %g partial synchronisation%s; expected "
                    "one that goes on as if nothing had been",
-                   partial);
+                   partial, partial == 1 ? "" : "s");
 }
 
 #define WHEN_MET                                                                         \

@@ -317,8 +317,9 @@ void losing_check_failovers(struct exercise_outcome *o, size_t row, double n, bo
 {
     double seen = course_number(o, row, "failovers");
 
-    exercise_check(o, more ? seen >= n : seen == n, "%s: %g failovers; expected %s%g",
-                   o->row[row].name, seen, more ? "at least " : "", n);
+    exercise_check(o, more ? seen >= n : seen == n, "%s: %g failover%s; expected %s%g",
+                   o->row[row].name, seen, seen == 1 ? "" : "s", more ? "at least " : "",
+                   n);
 }
 
 void losing_check_zombie(struct exercise_outcome *o, size_t row)
@@ -395,9 +396,9 @@ static void print(const struct exercise_outcome *o)
 {
     printf("%s\nSentinels: %s.\n\n", playing->intro, timers);
     if (disturbed > 0)
-        printf("%u rows were played again: Sentinel had replaced a master that nobody "
-               "had touched.\n\n",
-               disturbed);
+        printf("%u %s played again: Sentinel had replaced a master that nobody had "
+               "touched.\n\n",
+               disturbed, disturbed == 1 ? "row was" : "rows were");
     exercise_print_table(o, playing->column, playing->columns);
     if (any_rules(o))
         exercise_print_rules(o);
