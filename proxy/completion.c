@@ -439,6 +439,7 @@ static void first_words(const struct command *all, const struct typed *t)
 {
     char name[WORD_MAX], last[WORD_MAX] = "";
 
+    offer(t, "help", strlen("help"));
     for (const struct command *c = all; c->name; c++)
         offer(t, c->name, strlen(c->name));
     for (const struct control_verb *v = control_verbs; v->words; v++) {
@@ -479,9 +480,10 @@ int completion(const struct command *all, int argc, char **argv)
 {
     const char *const *word = (const char *const *)argv + 2;
     int status, first;
+    size_t help = argc > 3 && strcmp(word[0], "help") == 0; /* before a command */
 
     if (argc > 2 && strcmp(argv[1], "words") == 0) {
-        offer_words(all, &(struct typed){word, (size_t)argc - 2});
+        offer_words(all, &(struct typed){word + help, (size_t)argc - 2 - help});
         return STATUS_MET;
     }
     first = cli_parse(&usage, argc, argv, &status);

@@ -46,6 +46,13 @@ def test_second_words_are_offered():
     assert offered("rule", "a") == ["add"]
 
 
+def test_behind_help_is_offered_what_it_can_be_about():
+    assert offered("hel") == ["help", "hello"]
+    assert set(offered("help", "")) == set(offered(""))
+    assert offered("help", "rule", "a") == offered("rule", "a") == ["add"]
+    assert offered("help", "exercise", "st") == ["stale"]
+
+
 def test_values_are_offered():
     assert offered("proxy", "--when-down", "") == ["reset", "refuse"]
     assert offered("cut", "a", "b", "--how", "r") == ["reset", "refuse"]
