@@ -1,22 +1,8 @@
 /* topology_told.c -- which addresses are the proxy's, by what the command line says. */
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
+#include "token.h"
 #include "topology_parts.h"
-
-static int read_token(const char *path, char *token, size_t size, struct err *e)
-{
-    FILE *f = fopen(path, "re");
-
-    if (f == NULL)
-        return err_set(e, -EINVAL, "cannot read '%.200s': %s", path, strerror(errno));
-    if (fgets(token, (int)size, f) == NULL)
-        token[0] = '\0';
-    fclose(f);
-    token[strcspn(token, "\r\n")] = '\0';
-    return 0;
-}
 
 static int of_words(const struct told *t, struct places *p, struct err *e)
 {
@@ -44,13 +30,13 @@ static int of_file(const char *path, struct places *p, struct err *e)
 
 int told_places(const struct told *t, struct places *p, struct err *e)
 {
-    char token[256] = "";
+    char token[TOKEN_MAX] = "";
     int rc = of_words(t, p, e);
 
     if (rc == 0 && t->config)
         rc = of_file(t->config, p, e);
     if (rc == 0 && t->token_file)
-        rc = read_token(t->token_file, token, sizeof token, e);
+        rc = token_read(t->token_file, token, e);
     if (rc == 0 && t->api)
         rc = places_of_api(p, t->api, *token ? token : NULL, t->timeout, e);
     return rc;

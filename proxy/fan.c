@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "token.h"
 #include "web.h"
 
 #define ANSWER_MAX ((size_t)64 << 20)
-#define TOKEN_MAX  256
 
 /* ---- whom to ask ---- */
 
@@ -74,18 +74,14 @@ static int add_where(struct fan *f, const char *word, size_t n, struct err *e)
                        : add_peer(f, addr_print(&a, text, sizeof text), e);
 }
 
-static int read_token(struct fan *f, const char *path, struct err *e)
+static int take_token(struct fan *f, const char *path, struct err *e)
 {
-    char token[TOKEN_MAX] = "";
-    FILE *file = fopen(path, "re");
+    char token[TOKEN_MAX];
+    int err = token_read(path, token, e);
 
-    if (file == NULL)
-        return err_set(e, -errno, "cannot read '%.200s': %s", path, strerror(errno));
-    (void)!fgets(token, sizeof token, file);
-    fclose(file);
-    token[strcspn(token, "\r\n")] = '\0';
-    snprintf(f->auth, sizeof f->auth, "Authorization: Bearer %s", token);
-    return 0;
+    if (err == 0)
+        snprintf(f->auth, sizeof f->auth, "Authorization: Bearer %s", token);
+    return err;
 }
 
 int fan_open(struct fan *f, const char *where, const char *token_file, nsec timeout,
@@ -103,7 +99,7 @@ int fan_open(struct fan *f, const char *where, const char *token_file, nsec time
             break;
     }
     if (err == 0 && token_file)
-        err = read_token(f, token_file, e);
+        err = take_token(f, token_file, e);
     if (err)
         fan_close(f);
     return err;

@@ -8,9 +8,8 @@
 #include "console.h"
 #include "http.h"
 #include "log.h"
+#include "token.h"
 #include "tox.h"
-
-#define TOKEN_MAX 256
 
 static bool is_off(const char *asked)
 {
@@ -45,19 +44,6 @@ static int open_console(struct surfaces *s, const char *asked, uv_loop_t *loop,
 }
 
 /* The first line of the file. */
-static int read_token(const char *path, char *token, size_t size, struct err *e)
-{
-    FILE *f = fopen(path, "re");
-
-    if (f == NULL)
-        return err_set(e, -errno, "cannot read '%.200s': %s", path, strerror(errno));
-    if (fgets(token, (int)size, f) == NULL)
-        token[0] = '\0';
-    fclose(f);
-    token[strcspn(token, "\r\n")] = '\0';
-    return token[0] ? 0 : err_set(e, -EINVAL, "there is no token in '%.200s'", path);
-}
-
 /* toxiproxy-server's -host and -port, each with its default. */
 static const char *joined(const struct surface_flags *f, char *buf, size_t size)
 {
@@ -77,7 +63,7 @@ static int open_http(struct surfaces *s, const struct surface_flags *f, uv_loop_
     char text[ADDR_TEXT_MAX], token[TOKEN_MAX], both[ADDR_TEXT_MAX];
     const char *asked = joined(f, both, sizeof both);
     struct addr at;
-    int err = f->token_file ? read_token(f->token_file, token, sizeof token, e) : 0;
+    int err = f->token_file ? token_read(f->token_file, token, e) : 0;
 
     if (err)
         return err;

@@ -3,10 +3,11 @@
 import http.client
 import json
 import socket
+import subprocess
 
 import pytest
 
-from conftest import SANITIZED, wait_until
+from conftest import SANITIZED, SUNDER, wait_until
 
 
 class Api:
@@ -161,6 +162,18 @@ def test_beyond_loopback_a_token_is_needed(sunder, upstream, tmp_path):
     for wrong in (None, "s3cre", "s3cret2", "S3cret"):
         api.token = wrong
         assert api.raw("GET", "/nodes")[0] == 401
+
+
+def test_a_token_file_without_a_token_is_refused_by_who_serves_and_who_asks(tmp_path):
+    empty = tmp_path / "token"
+    empty.write_text("\n")
+    for words in (["proxy", "--listen", "127.0.0.1:0", "--upstream", "127.0.0.1:1"],
+                  ["rule", "list"]):
+        out = subprocess.run([SUNDER, *words, "--api", "127.0.0.1:0",
+                              "--api-token-file", str(empty)],
+                             capture_output=True, text=True, timeout=30, check=False)
+        assert out.returncode == 2
+        assert f"there is no token in '{empty}'" in out.stderr
 
 
 def test_a_long_body_is_refused_and_a_slow_client_holds_nothing(apis, upstream):
