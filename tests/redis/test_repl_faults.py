@@ -85,7 +85,8 @@ def test_a_slow_rdb_is_bandwidth_in_its_phase_only(tmp_path):
 
 
 def test_a_rule_acts_at_once_on_an_rdb_that_passes_already(tmp_path):
-    with linked(tmp_path) as pair:
+    # With more room it might be here to its end before the rule is, and judged.
+    with linked(tmp_path, flags=["--lane-limit", "256kb"]) as pair:
         begin_slowly(pair, 2000)
         first = pair.proxy.call("GET", "/sessions")["sessions"][0]["id"]
         pair.proxy.add("cut: on * -> * replies when phase=rdb first=1 do cut before")
