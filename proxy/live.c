@@ -9,6 +9,7 @@
 
 #include "fan.h"
 #include "http.h"
+#include "web.h"
 
 #define PATIENCE MSEC(300)
 
@@ -81,6 +82,8 @@ void live_names(const char *api, enum live_kind kind,
 
     if (api == NULL)
         api = standard && *standard ? standard : HTTP_STANDARD;
+    if (web_load(&e) < 0)
+        return;
     (void)alarm(1); /* nothing else ends a lookup of a name */
     if (fan_open(&f, api, getenv("SUNDER_API_TOKEN_FILE"), PATIENCE, &e) < 0)
         return;
