@@ -17,10 +17,13 @@
 #include "seats.h"
 #include "session_parts.h"
 
-#define FLOW_IOV   64
-#define TURN_SENDS 64        /* writes of a lane before others get their turn */
-#define RST_LOOK   USEC(200) /* how often to see whether what precedes an RST is out */
-#define RST_LINGER SEC(2) /* and how long a peer that does not take them may delay it */
+#define FLOW_IOV     64
+#define TURN_SENDS   64 /* writes of a lane before others get their turn */
+#define GATHER_TIME  USEC(500)
+#define GATHER_BYTES ((size_t)196608) /* a read of so many needs no waiting */
+#define GATHER_FROM  (1 << 20)        /* bytes of the RDB pass before that */
+#define RST_LOOK     USEC(200) /* how often to see whether what precedes an RST is out */
+#define RST_LINGER   SEC(2) /* and how long a peer that does not take them may delay it */
 
 struct session *session_next(const struct session *s)
 {
@@ -213,6 +216,17 @@ static void ended(struct session *s, enum lane_id lane, ssize_t n)
     session_turn(s, t);
 }
 
+/* A long RDB comes in pieces that are not worth waking up for each, here and there: some
+ * of them are left to gather. Not where a rule is about the lane. */
+static bool gathers(const struct session *s, enum lane_id lane, size_t n)
+{
+    const struct dialog *d = &s->dialog;
+
+    return lane == LANE_REPLIES && n < GATHER_BYTES && d->repl &&
+           d->repl->phase == PHASE_RDB && d->repl->rdb_bytes > GATHER_FROM &&
+           d->lane[lane].seats == 0;
+}
+
 /* Once, however much there is: the rest is read when others had a turn. */
 static void read_once(struct session *s, enum lane_id lane)
 {
@@ -225,6 +239,8 @@ static void read_once(struct session *s, enum lane_id lane)
     }
     n = endpoint_recv(&s->side[lane], s->proxy->buffer,
                       room < SHELL_READ ? room : SHELL_READ);
+    if (n > 0 && gathers(s, lane, (size_t)n))
+        s->gather = uv_hrtime() + GATHER_TIME;
     if (n > 0)
         feed(s, lane, s->proxy->buffer, (size_t)n);
     else if (n != -EAGAIN)
@@ -370,7 +386,7 @@ static nsec turn_lane(struct session *s, enum lane_id lane, nsec t)
 static void watch(struct session *s)
 {
     for (int i = 0; i < 2 && !s->closing; i++) {
-        bool reads = s->flow[i].reading,
+        bool reads = s->flow[i].reading && !(i == DIALED && s->gather),
              writes = s->flow[!i].blocked && !s->flow[!i].shut;
         int err = 0;
 
@@ -404,6 +420,10 @@ void session_turn(struct session *s, nsec t)
         return;
     for (int i = 0; i < 2; i++)
         steer_reading(s, (enum lane_id)i, t);
+    if (s->gather <= t)
+        s->gather = 0;
+    else if (s->gather < due)
+        due = s->gather;
     watch(s);
     wake_set(&s->proxy->wake, &s->wake, due);
 }

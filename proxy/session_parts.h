@@ -30,6 +30,7 @@ struct session {
     struct flow flow[2];
     struct wake_node wake;
     nsec opened;
+    nsec gather;             /* lane replies is not read before; 0 = it may be */
     nsec deadline;           /* to be connected by; later, to wait for an RST */
     struct session *starved; /* next in the proxy's list */
     struct later over;
