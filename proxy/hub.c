@@ -11,6 +11,9 @@
 
 #include "endpoint.h"
 
+/* Before, uv_backend_timeout did not mind descriptors that were only just added. */
+_Static_assert(UV_VERSION_HEX >= 0x012c00, "libuv 1.44 or later is needed");
+
 /* Let the kernel know what is wanted. It can fail only where e was not in the set. */
 static int tell(struct hub *h, struct endpoint *e)
 {
