@@ -43,7 +43,6 @@ static int open_console(struct surfaces *s, const char *asked, uv_loop_t *loop,
     return 0;
 }
 
-/* The first line of the file. */
 /* toxiproxy-server's -host and -port, each with its default. */
 static const char *joined(const struct surface_flags *f, char *buf, size_t size)
 {
