@@ -41,4 +41,7 @@ struct addr_range {
 int  addr_range_parse(const char *s, struct addr_range *out, struct err *e) MUST_CHECK;
 bool addr_range_has(const struct addr_range *r, const struct sockaddr *sa);
 
+/* Can only this machine reach it? */
+bool addr_is_loopback(const struct sockaddr *sa);
+
 #endif

@@ -277,3 +277,14 @@ bool addr_range_has(const struct addr_range *r, const struct sockaddr *sa)
     clear_tail(masked, sizeof masked, r->bits);
     return memcmp(masked, r->bytes, sizeof masked) == 0;
 }
+
+bool addr_is_loopback(const struct sockaddr *sa)
+{
+    static const char *const ranges[] = {"127.0.0.0/8", "::1"};
+    struct addr_range r;
+
+    for (size_t i = 0; i < 2; i++)
+        if (addr_range_parse(ranges[i], &r, NULL) == 0 && addr_range_has(&r, sa))
+            return true;
+    return false;
+}

@@ -460,17 +460,6 @@ static void on_closed(uv_handle_t *handle)
         done(arg);
 }
 
-static bool is_loopback(const struct sockaddr *sa)
-{
-    static const char *const ranges[] = {"127.0.0.0/8", "::1"};
-    struct addr_range r;
-
-    for (size_t i = 0; i < 2; i++)
-        if (addr_range_parse(ranges[i], &r, NULL) == 0 && addr_range_has(&r, sa))
-            return true;
-    return false;
-}
-
 static struct MHD_Daemon *start(struct http *h)
 {
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
@@ -549,7 +538,7 @@ int http_open(uv_loop_t *loop, const struct addr *at, const char *token, bool op
     char text[ADDR_TEXT_MAX];
 
     (void)addr_sockaddr(at, &sa);
-    if (!token && !open_to_all && !is_loopback((struct sockaddr *)&sa)) {
+    if (!token && !open_to_all && !addr_is_loopback((struct sockaddr *)&sa)) {
         err_set(e, -EINVAL, "the API on %s would be open to everybody",
                 addr_print(at, text, sizeof text));
         err_hint(e, "--api-token-file FILE asks callers for the token in it");

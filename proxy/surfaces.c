@@ -26,6 +26,18 @@ static int read_address(const char *asked, const char *standard, struct addr *at
     return err;
 }
 
+/* It has no token to ask for: who opens it to others is to know what that means. */
+static void warn_of_strangers(const struct addr *at)
+{
+    struct sockaddr_storage sa;
+
+    (void)addr_sockaddr(at, &sa);
+    if (!addr_is_loopback((struct sockaddr *)&sa))
+        log_warn("console",
+                 "reason=\"whoever reaches it may change the rules\""
+                 " hint=\"--console 127.0.0.1:PORT, or the API with a token\"");
+}
+
 static int open_console(struct surfaces *s, const char *asked, uv_loop_t *loop,
                         struct proxy *p, struct err *e)
 {
@@ -35,8 +47,10 @@ static int open_console(struct surfaces *s, const char *asked, uv_loop_t *loop,
 
     if (err == 0)
         err = console_open(loop, &at, p, s->on_shutdown, s->arg, &s->console, e);
-    if (err == 0 && console_address(s->console, &at) == 0)
+    if (err == 0 && console_address(s->console, &at) == 0) {
         log_info("console", "address=%s", addr_print(&at, text, sizeof text));
+        warn_of_strangers(&at);
+    }
     if (err == 0 || asked)
         return err;
     log_warn("console", "state=off reason=\"%s\"", e->text);

@@ -306,3 +306,13 @@ def test_shutdown_ends_the_proxy(consoles, upstream):
     proxy, console = consoles(upstream())
     assert console.ask("SHUTDOWN") == "OK"
     assert proxy.wait() == 0
+
+
+def test_who_opens_it_to_others_is_warned(sunder, upstream):
+    def warnings(address):
+        proxy = sunder(upstream(), (), "--console", address)
+        proxy.event("ready")
+        return [e["reason"] for e in proxy.events("console") if e["lvl"] == "warn"]
+
+    assert warnings("127.0.0.1:0") == [] == warnings("[::1]:0")
+    assert warnings("0.0.0.0:0") == ["whoever reaches it may change the rules"]
