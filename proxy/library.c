@@ -22,11 +22,11 @@ static void *open_any(const struct library *l, struct err *e)
 
 int library_load(struct library *l, struct err *e)
 {
-    void *handle = l->loaded ? NULL : open_any(l, e);
+    void *handle;
 
     if (l->loaded)
         return 0;
-    if (handle == NULL)
+    if ((handle = open_any(l, e)) == NULL)
         return -EIO;
     for (size_t i = 0; i < l->symbols; i++) {
         void *symbol = dlsym(handle, l->symbol[i].name);
