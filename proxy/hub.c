@@ -90,16 +90,19 @@ static int libuv_rests(const struct hub *h)
     return uv_loop_alive(h->loop) ? uv_backend_timeout(h->loop) : -1;
 }
 
+static void wait_for_any(struct hub *h, int timeout)
+{
+    h->n = epoll_wait(h->fd, h->ready, HUB_BATCH, timeout);
+    h->at = 0;
+}
+
 /* Answers whether libuv, which is what has the set itself for data, is among those that
  * are ready. */
-static bool serve_all(struct hub *h, int timeout)
+static bool serve_all(struct hub *h)
 {
     bool libuv = false;
 
-    pulse_rest(&h->pulse, uv_hrtime());
-    h->n = epoll_wait(h->fd, h->ready, HUB_BATCH, timeout);
-    pulse_wake(&h->pulse, uv_hrtime());
-    for (h->at = 0; h->at < h->n;) {
+    while (h->at < h->n) {
         const struct epoll_event *ev = &h->ready[h->at++];
 
         if (ev->data.ptr == h)
@@ -117,7 +120,10 @@ void hub_run(struct hub *h)
 
         do_later(h);
         timeout = libuv_rests(h);
-        if (serve_all(h, timeout) || timeout == 0 || h->n <= 0)
+        pulse_rest(&h->pulse, uv_hrtime());
+        wait_for_any(h, timeout);
+        pulse_wake(&h->pulse, uv_hrtime());
+        if (serve_all(h) || timeout == 0 || h->n <= 0)
             (void)uv_run(h->loop, UV_RUN_NOWAIT);
     }
 }
@@ -151,8 +157,13 @@ void hub_close(struct hub *h)
 
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
+    struct hub *h = poll->data;
+
     (void)status, (void)events;
-    (void)serve_all(poll->data, 0);
+    pulse_wake(&h->pulse, uv_hrtime()); /* how long libuv has waited is its own affair */
+    wait_for_any(h, 0);
+    (void)serve_all(h);
+    pulse_rest(&h->pulse, uv_hrtime());
 }
 
 static void on_rest(uv_prepare_t *rest)

@@ -8,6 +8,8 @@ import signal
 import socket
 import stat
 import subprocess
+import time
+import urllib.request
 
 import pytest
 from labs import DEADLINE, SUNDER, Lab, Redis, RedisError, alive, sunder, wait_until
@@ -502,6 +504,22 @@ def test_on_an_address_for_all_its_api_asks_for_a_token(tmp_path):
                              capture_output=True, check=False, timeout=DEADLINE)
         running.terminate()
     assert out.returncode == 0 and "\nr1 " in out.stdout, out.stderr
+
+
+def test_its_loop_is_not_busy_while_it_waits(tmp_path):
+    def busy(api):
+        with urllib.request.urlopen(f"http://{api}/metrics", timeout=DEADLINE) as answer:
+            lines = answer.read().decode().splitlines()
+        return float(next(line.split()[1] for line in lines
+                          if line.startswith("sunder_loop_busy_seconds_sum")))
+
+    with Lab(tmp_path, "--replicas", "0", "--api", "127.0.0.1:0") as running:
+        api, start = running.map["api"], time.monotonic()
+        before = busy(api)
+        wait_until(lambda: time.monotonic() > start + 1, "a second is over")
+        with Redis(running.master) as client:
+            assert client.do("PING") == "PONG"
+        assert busy(api) - before < 0.8 * (time.monotonic() - start)
 
 
 def test_shutdown_from_the_console_ends_it(tmp_path):
